@@ -1,0 +1,73 @@
+"""radixfmt: the interchange format for sparse neural networks, and its road to ONNX.
+
+The public names are listed here and loaded on first use, so that `import radixfmt` is quick and
+brings in no optional package.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from radixfmt.version import __version__
+
+if TYPE_CHECKING:
+    from radixfmt.backends.ort import Session
+    from radixfmt.benchmark import bench
+    from radixfmt.benchmark.result import BenchResult
+    from radixfmt.converters import convert
+    from radixfmt.errors import RadixfmtError
+    from radixfmt.export import to_onnx
+    from radixfmt.findings import Finding
+    from radixfmt.model.graph import Node, Value
+    from radixfmt.model.layer import ConvGeometry, Layer
+    from radixfmt.model.metadata import Metadata
+    from radixfmt.model.network import Network, chain
+    from radixfmt.model.pattern import Pattern
+    from radixfmt.storage import open, read, write  # noqa: A004
+    from radixfmt.topologies import generate
+    from radixfmt.validation import Report, validate
+
+_HOMES = {
+    "BenchResult": "benchmark.result",
+    "ConvGeometry": "model.layer",
+    "Finding": "findings",
+    "Layer": "model.layer",
+    "Metadata": "model.metadata",
+    "Network": "model.network",
+    "Node": "model.graph",
+    "Pattern": "model.pattern",
+    "RadixfmtError": "errors",
+    "Report": "validation",
+    "Session": "backends.ort",
+    "Value": "model.graph",
+    "bench": "benchmark",
+    "chain": "model.network",
+    "convert": "converters",
+    "generate": "topologies",
+    "open": "storage",
+    "read": "storage",
+    "to_onnx": "export",
+    "validate": "validation",
+    "write": "storage",
+}
+
+__all__ = [
+    "BenchResult", "ConvGeometry", "Finding", "Layer", "Metadata", "Network", "Node", "Pattern",
+    "RadixfmtError", "Report", "Session", "Value", "__version__", "bench", "chain", "convert",
+    "generate", "open", "read", "to_onnx", "validate", "write",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'radixfmt' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"radixfmt.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return __all__

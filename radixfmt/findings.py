@@ -1,0 +1,59 @@
+"""What a check says about a file: one `Finding` per trouble (spec: `codes`)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from radixfmt.errors import FormatError
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to say about one place of a file.
+
+    Attributes:
+        code: RX code; a code is never reused for another meaning.
+        message: what is wrong, for a person.
+        path: HDF5 path of the object.
+        pointer: JSON pointer inside that object, if it holds JSON.
+        index: first bad position inside an array.
+        count: how many positions are bad.
+        expected: what the specification asks for.
+        actual: what the file holds.
+        hint: what to do about it.
+    """
+
+    code: str
+    message: str
+    path: str = "/"
+    severity: Severity = "error"
+    pointer: str | None = None
+    index: int | None = None
+    count: int | None = None
+    expected: str | None = None
+    actual: str | None = None
+    hint: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding with the stable keys of `validate --json`."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        where = self.path + (f"#{self.pointer}" if self.pointer else "")
+        if self.index is not None:
+            where += f"[{self.index}]"
+        text = f"{where}: {self.code} {self.message}"
+        if self.expected is not None:
+            text += f"; expected {self.expected}, got {self.actual}"
+        if self.count is not None and self.count > 1:
+            text += f" ({self.count} such places)"
+        return text
+
+
+def refuse(finding: Finding, *, file: str | None = None) -> FormatError:
+    """Return the error a reader raises for `finding`; `file` names the file in the message."""
+    prefix = f"{file}:" if file else ""
+    return FormatError(f"{prefix}{finding}", hint=finding.hint, code=finding.code)

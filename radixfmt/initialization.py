@@ -1,0 +1,131 @@
+"""Weights for a topology: one rule by name, one random stream per layer.
+
+Random rules draw from numpy's Philox with key (seed, layer), so that any layer can be drawn
+without the ones before it. `he` and `variance` use each neuron's own number of inputs, so that
+signals keep their scale through sparse layers whose fan-in is far below n_in: variance 2/fan_in
+(He et al., arXiv 1502.01852, for ReLU) and 1/fan_in (for linear cascades; our reading of the
+variance-keeping scheme of NeuroFabric, arXiv 2002.08339).
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radixfmt.errors import ParameterError
+from radixfmt.model.layer import Layer
+from radixfmt.model.network import LazyLayers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from radixfmt.model.pattern import Pattern
+
+RULES = ("none", "constant=V", "normal[=STD]", "he", "variance")
+"""How `--weights` is spelled."""
+
+GAINS = {"he": 2.0, "variance": 1.0}
+
+
+@dataclass(slots=True, eq=False)
+class DrawnWeights:
+    """float32 normal weights `[nnz]`, drawn when first read."""
+
+    pattern: Pattern
+    seed: int
+    layer: int
+    deviation: Callable[[Pattern], NDArray[np.float32] | float]
+    dtype: np.dtype[Any] = field(default=np.dtype(np.float32))
+    _drawn: NDArray[np.float32] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(nnz,)."""
+        return (self.pattern.nnz,)
+
+    def __getitem__(self, key: slice) -> NDArray[np.float32]:
+        if self._drawn is None:
+            stream = np.random.Generator(np.random.Philox(key=[self.seed, self.layer]))
+            drawn = stream.standard_normal(self.pattern.nnz, dtype=np.float32)
+            drawn *= self.deviation(self.pattern)
+            self._drawn = drawn
+        return self._drawn[key]
+
+
+def weighted(
+    layers: Sequence[Layer],
+    headers: Sequence[tuple[str, tuple[int, int]]],
+    *,
+    weights: str | None = None,
+    bias: float | None = None,
+    seed: int = 0,
+) -> LazyLayers:
+    """Return `layers` with other weights or biases, each still made on demand.
+
+    Args:
+        layers: any sequence of layers.
+        headers: (kind, shape) of each.
+        weights: a rule of `RULES`, or None to leave them.
+        bias: one value for all neurons, or None to leave it.
+        seed: 0 to 2^64 - 1.
+
+    Raises:
+        ParameterError: an unknown rule, or a value that is not a finite number.
+    """
+    rule = None if weights is None else _rule(weights)
+    if not 0 <= seed < 2**64:
+        raise ParameterError(f"seed: expected 0 to 2^64 - 1, got {seed}")
+    if bias is not None and not np.isfinite(bias):
+        raise ParameterError(f"bias: expected a finite number, got {bias}")
+
+    def make(i: int) -> Layer:
+        layer = layers[i]
+        values = layer.weights if rule is None else rule(layer.pattern, seed, i)
+        offset = layer.bias if bias is None else bias
+        return Layer(
+            layer.name, layer.pattern, values, offset, kind=layer.kind, geometry=layer.geometry
+        )
+
+    return LazyLayers(headers, make)
+
+
+def _rule(text: str) -> Callable[[Pattern, int, int], Any]:
+    """Return the function (pattern, seed, layer) → weights that `text` names."""
+    name, has_value, value = text.partition("=")
+    if name == "none" and not has_value:
+        return lambda *_: None
+    if name == "constant":
+        constant = _number(text, value)
+        return lambda *_: constant
+    if name == "normal":
+        std = _number(text, value) if has_value else 1.0
+        return partial(DrawnWeights, deviation=lambda _: std)
+    if name in GAINS and not has_value:
+
+        def deviation(pattern: Pattern) -> NDArray[np.float32]:
+            fan_in = pattern.fan_in()
+            scale = np.sqrt(GAINS[name] / np.maximum(fan_in, 1)).astype(np.float32)
+            return np.repeat(scale, fan_in)
+
+        return partial(DrawnWeights, deviation=deviation)
+    close = difflib.get_close_matches(name, ("none", "constant", "normal", *GAINS), n=1)
+    raise ParameterError(
+        f"weights: expected one of {', '.join(RULES)}, got {text!r}",
+        hint=f"Did you mean {close[0]!r}?" if close and close[0] != name else None,
+    )
+
+
+def _number(text: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = np.nan
+    if not np.isfinite(number):
+        raise ParameterError(f"weights {text!r}: expected a finite number after '='")
+    return number

@@ -1,0 +1,86 @@
+"""The computation: nodes that name ONNX operators (opset 21), wired into a DAG.
+
+Two operators are ours, `SparseLinear` and `SparseConv`; each applies one layer. Bounds, axes and
+shapes that opset 21 takes as tensor inputs are entries of the network's `tensors`; `''` is an
+omitted input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from radixfmt.model.layer import Kind
+
+Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
+
+SPARSE_OPS: dict[str, Kind] = {"SparseLinear": "linear", "SparseConv": "conv"}
+"""Our operators and the kind of layer each applies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A graph input or output.
+
+    Attributes:
+        name: the tensor's name.
+        shape: sizes; a string is a symbolic dimension.
+        dtype: numpy's name of the element type.
+    """
+
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step of the computation.
+
+    Attributes:
+        op: an `ai.onnx` operator name at opset 21, or one of `SPARSE_OPS`.
+        inputs: tensor names; `''` is an omitted optional input.
+        outputs: tensor names this node makes.
+        attributes: ONNX attribute values.
+        layer: index of the layer it applies (`SPARSE_OPS` only).
+    """
+
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    layer: int | None = None
+
+
+ACTIVATIONS = frozenset({
+    "Celu", "Elu", "Gelu", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Mish", "Relu",
+    "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh", "ThresholdedRelu",
+})  # fmt: skip
+"""Operators of one input that act on each element alone, with usable default attributes."""
+
+ELEMENTWISE = ACTIVATIONS | {"Clip"}
+"""Operators whose output has the shape of their first input, element by element."""
+
+
+def topological_order(nodes: Sequence[Node]) -> list[int] | None:
+    """Return node indices so that producers come first (given order kept), None for a cycle."""
+    from graphlib import CycleError, TopologicalSorter
+
+    producer = {name: i for i, node in enumerate(nodes) for name in node.outputs}
+    known: set[int] = set()
+    for i, node in enumerate(nodes):  # the usual case: already in order
+        if any(producer.get(name, -1) not in known | {-1} for name in node.inputs):
+            break
+        known.add(i)
+    else:
+        return list(range(len(nodes)))
+    sorter = TopologicalSorter(
+        {i: {producer[n] for n in node.inputs if n in producer} for i, node in enumerate(nodes)}
+    )
+    try:
+        return list(sorter.static_order())
+    except CycleError:
+        return None

@@ -1,0 +1,89 @@
+"""The only plugin mechanism: a name, an implementation, and a decorator that joins them.
+
+A registry belongs to one package (`radixfmt.topologies`, say). On first look-up it imports every
+module of that package and every entry point of the group of the same name, so an implementation
+is one file with one decorator, ours or a third party's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar, cast
+
+from radixfmt.errors import UnknownNameError
+
+T = TypeVar("T")
+E = TypeVar("E")
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Named implementations of one extension point, discovered on first use.
+
+    Args:
+        kind: what one entry is, in the singular, for messages ("topology").
+        package: the package whose modules register themselves; also the entry-point group.
+    """
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self._package = package
+        self._entries: dict[str, T] = {}
+        self._facts: dict[str, Mapping[str, Any]] = {}
+        self._discovered = False
+
+    def __call__(self, name: str, **facts: Any) -> Callable[[E], E]:
+        """Return a decorator that registers its argument under `name` and hands it back."""
+
+        def register(entry: E) -> E:
+            if name in self._entries:
+                raise ValueError(
+                    f"{self.kind} {name!r} is registered twice: "
+                    f"by {self._entries[name]!r} and by {entry!r}"
+                )
+            self._entries[name] = cast("T", entry)
+            self._facts[name] = facts
+            return entry
+
+        return register
+
+    def facts(self, name: str) -> Mapping[str, Any]:
+        """Return what the decorator recorded beside the implementation."""
+        self[name]
+        return self._facts[name]
+
+    def __getitem__(self, name: str) -> T:
+        self._discover()
+        try:
+            return self._entries[name]
+        except KeyError:
+            close = difflib.get_close_matches(name, self._entries, n=1)
+            raise UnknownNameError(
+                f"unknown {self.kind} {name!r}; expected one of: {', '.join(self)}",
+                hint=f"Did you mean {close[0]!r}?" if close else None,
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        self._discover()
+        return iter(sorted(self._entries))
+
+    def __len__(self) -> int:
+        self._discover()
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        self._discover()  # Mapping's own would turn our error into False only by catching KeyError
+        return name in self._entries
+
+    def _discover(self) -> None:
+        if self._discovered:
+            return
+        self._discovered = True
+        package = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self._package}.{module.name}")
+        for entry_point in entry_points(group=self._package):
+            entry_point.load()
