@@ -32,9 +32,13 @@ class InputError(RadixfmtError, ValueError):
 
 
 class FormatError(RadixfmtError, ValueError):
-    """A file breaks the specification; `code` is the RX code of what broke first."""
+    """A file breaks the specification; `code` is the RX code of what broke first.
+
+    `finding` is the same as a record, where there is one.
+    """
 
     code = "format"
+    finding: object = None
 
 
 class UnsupportedError(RadixfmtError):

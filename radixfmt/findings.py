@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from radixfmt.errors import FormatError
@@ -56,4 +56,14 @@ class Finding:
 def refuse(finding: Finding, *, file: str | None = None) -> FormatError:
     """Return the error a reader raises for `finding`; `file` names the file in the message."""
     prefix = f"{file}:" if file else ""
-    return FormatError(f"{prefix}{finding}", hint=finding.hint, code=finding.code)
+    error = FormatError(f"{prefix}{finding}", hint=finding.hint, code=finding.code)
+    error.finding = finding
+    return error
+
+
+def locate(error: FormatError, *, path: str, file: str) -> FormatError:
+    """Return `error` naming the file, and the object where it did not know it."""
+    finding = error.finding
+    if not isinstance(finding, Finding):
+        return error
+    return refuse(replace(finding, path=finding.path or path), file=file)

@@ -16,13 +16,14 @@ import numpy as np
 
 from radixfmt.errors import UnsupportedError
 from radixfmt.model.canonical import canonical_json
-from radixfmt.model.graph import Node, topological_order
+from radixfmt.model.graph import topological_order, typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from radixfmt.model.graph import Node, Value
     from radixfmt.model.layer import Layer
     from radixfmt.model.network import Network
     from radixfmt.model.pattern import Pattern
@@ -171,12 +172,9 @@ def digests(network: Network, layers: Sequence[LayerDigests] | None = None) -> N
 def graph_json(network: Network) -> dict[str, Any]:
     """Return the graph as the manifest stores it (spec §5)."""
     return {
-        "inputs": [_plain(asdict(value)) for value in network.inputs],
-        "outputs": [_plain(asdict(value)) for value in network.outputs],
-        "nodes": [
-            {key: item for key, item in _plain(asdict(node)).items() if item not in (None, {})}
-            for node in network.graph
-        ],
+        "inputs": [_value_json(value) for value in network.inputs],
+        "outputs": [_value_json(value) for value in network.outputs],
+        "nodes": [_node_json(node) for node in network.graph],
     }
 
 
@@ -213,9 +211,18 @@ def _of_json(domain: str, value: Any, *, recipe: bool = False) -> str:
     return (RECIPE if recipe else EXACT) + hashlib.sha256(text.encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+def _value_json(value: Value) -> dict[str, Any]:
+    return {"name": value.name, "shape": list(value.shape), "dtype": value.dtype}
+
+
+def _node_json(node: Node) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "op": node.op,
+        "inputs": list(node.inputs),
+        "outputs": list(node.outputs),
+    }
+    if node.attributes:
+        found["attributes"] = {name: typed(value) for name, value in node.attributes.items()}
+    if node.layer is not None:
+        found["layer"] = node.layer
+    return found

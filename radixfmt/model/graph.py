@@ -8,7 +8,9 @@ omitted input.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,3 +86,17 @@ def topological_order(nodes: Sequence[Node]) -> list[int] | None:
         return list(sorter.static_order())
     except CycleError:
         return None
+
+
+def typed(value: Attribute) -> dict[str, Any]:
+    """Return an attribute as `{"int": 1}` or alike, since JSON has one kind of number.
+
+    Floats are ONNX's float32: the shortest decimal that gives the same float32 stands for each.
+    """
+    if isinstance(value, tuple):
+        kinds = [typed(item) for item in value] or [{"int": 0}]
+        (name,) = kinds[0]
+        return {f"{name}s": [kind[name] for kind in kinds] if value else []}
+    if isinstance(value, float):
+        return {"float": float(str(np.float32(value)))}
+    return {"string" if isinstance(value, str) else "int": value}

@@ -1,0 +1,10 @@
+"""Files: the guard, the reader, the writer, and the JSON they share (spec §§2 to 4, 8).
+
+Importing this package loads HDF5.
+"""
+
+from radixfmt.storage.manifest import FORMAT_VERSION
+from radixfmt.storage.reader import File, open, read  # noqa: A004  the public name is rx.open
+from radixfmt.storage.writer import write
+
+__all__ = ["FORMAT_VERSION", "File", "open", "read", "write"]

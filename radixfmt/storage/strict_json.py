@@ -1,0 +1,188 @@
+"""JSON from a stranger: one spelling of everything, and no surprises (spec §3)."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any, NoReturn, TypeVar
+
+from radixfmt.findings import Finding, refuse
+from radixfmt.model.canonical import LARGEST_INTEGER
+
+T = TypeVar("T")
+
+DEEPEST = 32
+"""Levels of arrays and objects; deeper text is refused before it is parsed."""
+
+
+def parse(data: bytes, *, path: str, file: str) -> dict[str, Any]:
+    """Return the object `data` spells.
+
+    Raises:
+        FormatError: RX2002 not UTF-8, RX2003 not JSON or no object, RX2004 a key twice, RX2005 a
+            number that is not finite or too large, RX2006 nested too deeply.
+    """
+    hooks = _Hooks(path, file)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        hooks.fail("RX2002", f"not UTF-8 at byte {error.start}")
+    if _depth(text) > DEEPEST:
+        hooks.fail("RX2006", f"nested more than {DEEPEST} levels deep")
+    try:
+        found = json.loads(
+            text,
+            object_pairs_hook=hooks.pairs,
+            parse_int=hooks.integer,
+            parse_float=hooks.real,
+            parse_constant=hooks.constant,
+        )
+    except json.JSONDecodeError as error:
+        hooks.fail("RX2003", f"not JSON: {error.msg} at line {error.lineno} column {error.colno}")
+    if not isinstance(found, dict):
+        hooks.fail("RX2003", f"expected a JSON object, got {type(found).__name__}")
+    return found
+
+
+class _Hooks:
+    """What the parser calls for each object and number."""
+
+    def __init__(self, path: str, file: str) -> None:
+        self._path = path
+        self._file = file
+
+    def fail(self, code: str, message: str) -> NoReturn:
+        """Refuse the text."""
+        raise refuse(Finding(code, message, self._path), file=self._file)
+
+    def pairs(self, items: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Return an object, each key once."""
+        found = dict(items)
+        if len(found) != len(items):
+            seen: set[str] = set()
+            twice = next(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            self.fail("RX2004", f"the key {twice[:40]!r} stands twice")
+        return found
+
+    def integer(self, text: str) -> int:
+        """Return an integer that every JSON reader holds exactly."""
+        if len(text) > 17 or abs(int(text)) > LARGEST_INTEGER:
+            self.fail("RX2005", f"integer {text[:40]} is beyond 2^53 - 1; write it as a string")
+        return int(text)
+
+    def real(self, text: str) -> float:
+        """Return a finite number."""
+        number = float(text)
+        if not isfinite(number):
+            self.fail("RX2005", f"number {text[:40]} is too large")
+        return number
+
+    def constant(self, name: str) -> NoReturn:
+        """Refuse NaN and infinities."""
+        self.fail("RX2005", f"{name} is no JSON number")
+
+
+def _depth(text: str) -> int:
+    """Return how deeply brackets nest, those inside strings aside."""
+    deepest = level = 0
+    inside = escaped = False
+    for char in text:
+        if inside:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                inside = False
+        elif char == '"':
+            inside = True
+        elif char in "[{":
+            level += 1
+            deepest = max(deepest, level)
+            if deepest > DEEPEST:
+                break
+        elif char in "]}":
+            level -= 1
+    return deepest
+
+
+class Fields:
+    """Typed access to the members of a JSON object, with errors that name the place."""
+
+    def __init__(self, value: dict[str, Any], *, pointer: str, path: str, file: str) -> None:
+        self._value = value
+        self._pointer = pointer
+        self._path = path
+        self._file = file
+
+    def get(self, key: str, kind: type[T], default: T | None = None) -> T:
+        """Return member `key` as a `kind`; required unless there is a default.
+
+        Raises:
+            FormatError: RX2007, missing or of another type.
+        """
+        value = self._value.get(key, default)
+        wrong = not isinstance(value, kind) or (kind is int and isinstance(value, bool))
+        if wrong:
+            raise self.wrong(key, kind.__name__, "nothing" if value is None else repr(value)[:60])
+        return value  # type: ignore[return-value]  # checked above
+
+    def items(self, key: str, kind: type[T], *, default: list[T] | None = None) -> list[T]:
+        """Return member `key` as a list of `kind`."""
+        values = self.get(key, list, default)
+        for i, value in enumerate(values):
+            if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+                raise self.wrong(f"{key}/{i}", kind.__name__, repr(value)[:60])
+        return values
+
+    def shape(self, key: str = "shape") -> tuple[int, int]:
+        """Return member `key` as (n_in, n_out)."""
+        sizes = self.items(key, int)
+        if len(sizes) != 2 or not all(0 <= size <= 2**40 for size in sizes):
+            finding = Finding(
+                "RX3008",
+                "invalid shape",
+                self._path,
+                pointer=f"{self._pointer}/{key}",
+                expected="two integers from 0 to 2^40",
+                actual=str(sizes)[:60],
+            )
+            raise refuse(finding, file=self._file)
+        return sizes[0], sizes[1]
+
+    def into(self, key: str) -> Fields:
+        """Return access to the object that is member `key`."""
+        return Fields(
+            self.get(key, dict),
+            pointer=f"{self._pointer}/{key}",
+            path=self._path,
+            file=self._file,
+        )
+
+    def each(self, key: str) -> list[Fields]:
+        """Return access to the objects of the list that is member `key`."""
+        return [
+            Fields(value, pointer=f"{self._pointer}/{key}/{i}", path=self._path, file=self._file)
+            for i, value in enumerate(self.items(key, dict))
+        ]
+
+    def has(self, key: str) -> bool:
+        """Return whether there is a member `key`."""
+        return key in self._value
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The object itself."""
+        return self._value
+
+    def wrong(self, key: str, expected: str, actual: str) -> Exception:
+        """Return the error for member `key` (RX2007)."""
+        finding = Finding(
+            "RX2007",
+            "a member is missing or of the wrong kind",
+            self._path,
+            pointer=f"{self._pointer}/{key}",
+            expected=expected,
+            actual=actual,
+        )
+        return refuse(finding, file=self._file)
