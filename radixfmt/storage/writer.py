@@ -8,7 +8,7 @@ import h5py  # noqa: TID253  this package is the one that writes HDF5
 import numpy as np
 
 from radixfmt.encodings import Member, pattern_encoding, value_encoding
-from radixfmt.errors import UnsupportedError
+from radixfmt.errors import ParameterError, UnsupportedError
 from radixfmt.files import replacing
 from radixfmt.model.canonical import canonical_json
 from radixfmt.model.digest import LayerDigests, digests, graph_json, layer_digests
@@ -53,8 +53,11 @@ def write(
     Raises:
         TargetExistsError: the file exists and `overwrite` is false.
         PathError: the system refuses.
+        ParameterError: another `storage`.
         UnsupportedError: a weight or tensor type that the format does not hold.
     """
+    if storage not in ("procedural", "explicit"):
+        raise ParameterError(f"storage: expected procedural or explicit, got {storage!r}")
     with (
         replacing(path, overwrite=overwrite) as temporary,
         # v110: superblock 3 and checksummed headers; `latest` is unreadable by HDF5 1.10

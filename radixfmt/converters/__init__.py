@@ -1,0 +1,159 @@
+"""Networks from and to other formats, one file each; any readable one converts to any writable.
+
+A converter says what it loses: nothing is dropped, rounded or assumed in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from radixfmt.errors import ParameterError, PathError, UnsupportedError
+from radixfmt.initialization import weighted
+from radixfmt.model.digest import digests
+from radixfmt.model.network import LazyLayers, chain
+from radixfmt.registry import Registry
+from radixfmt.version import __version__
+
+if TYPE_CHECKING:
+    import os
+
+    from radixfmt.model.network import Network
+
+
+class Converter(Protocol):
+    """One format.
+
+    Attributes:
+        suffixes: file names that end so are of this format; () for a folder.
+    """
+
+    suffixes: tuple[str, ...]
+
+    def read(self, path: Path) -> tuple[Network, list[str]]:
+        """Return the network at `path` and what was assumed or rounded to get it."""
+
+    def write(
+        self, path: Path, network: Network, *, overwrite: bool, options: dict[str, Any]
+    ) -> list[str]:
+        """Write `network` and return what the format could not hold."""
+
+
+converter: Registry[Converter] = Registry("format", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What `convert` did.
+
+    Attributes:
+        output: the path written.
+        digests: of the network written: topology, content, metadata.
+        losses: what the output does not hold, or what had to be assumed or rounded.
+    """
+
+    output: str
+    digests: dict[str, str]
+    losses: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object of `convert --json`."""
+        return {"output": self.output, "digests": self.digests, "losses": list(self.losses)}
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    source_format: str | None = None,
+    target_format: str | None = None,
+    layer: int | None = None,
+    weights: str | None = None,
+    bias: float | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    **options: Any,
+) -> Conversion:
+    """Read a network in one format and write it in another.
+
+    Args:
+        source: file or folder to read.
+        target: file or folder to write; nothing that exists is replaced unless `overwrite`.
+        source_format: a registered format; by default told from the path.
+        target_format: likewise.
+        layer: take this layer alone, counted from 0.
+        weights: give the layers these weights (`radixfmt.initialization.RULES`).
+        bias: give every neuron this bias.
+        seed: of random weights.
+        overwrite: whether the target may be replaced.
+        **options: of the target format (`storage` for radixfmt files).
+
+    Raises:
+        UnknownNameError: no such format.
+        PathError: a path is missing, or its format cannot be told.
+        RadixfmtError: what reading or writing finds wrong.
+    """
+    origin, destination = Path(source), Path(target)
+    if not origin.exists():
+        raise PathError(f"{origin}: no such file or folder", hint="check the spelling")
+    reader = converter[source_format or detect(origin)]
+    writer = converter[target_format or detect(destination)]
+    network, losses = reader.read(origin)
+    with network:
+        changed = _changed(network, layer=layer, weights=weights, bias=bias, seed=seed)
+        losses += writer.write(destination, changed, overwrite=overwrite, options=options)
+        found = digests(changed)
+    named = {"topology": found.topology, "content": found.content, "metadata": found.metadata}
+    return Conversion(str(destination), named, tuple(losses))
+
+
+def detect(path: Path) -> str:
+    """Return the format that the path's suffix, or being a folder, tells.
+
+    Raises:
+        PathError: no registered format fits.
+    """
+    for name, entry in converter.items():
+        if path.name.lower().endswith(entry.suffixes) and entry.suffixes:
+            return name
+        if not entry.suffixes and path.is_dir():
+            return name
+    known = ", ".join(suffix for entry in converter.values() for suffix in entry.suffixes)
+    raise PathError(
+        f"{path}: cannot tell its format; expected a name that ends in {known}, or a folder of "
+        "Graph Challenge files",
+        hint=f"name it with --from or --to: {', '.join(converter)}",
+    )
+
+
+def _changed(
+    network: Network, *, layer: int | None, weights: str | None, bias: float | None, seed: int
+) -> Network:
+    """Return the network asked for: one layer of it, with other weights, or as it is."""
+    headers = network.headers
+    done: dict[str, Any] = {}
+    if layer is not None:
+        if not 0 <= layer < len(headers):
+            raise ParameterError(
+                f"layer: expected 0 to {len(headers) - 1}, got {layer}; layers count from 0"
+            )
+        if headers[layer][0] != "linear":
+            raise UnsupportedError(f"layer {layer}: only linear layers can stand alone")
+        layers = network.layers
+        one = LazyLayers([headers[layer]], lambda _: layers[layer])
+        network = chain(one, metadata=network.metadata)
+        done["layer"] = layer
+    if weights is not None or bias is not None:
+        network = replace(
+            network,
+            layers=weighted(network.layers, network.headers, weights=weights, bias=bias, seed=seed),
+            closer=None,
+        )
+        done |= {"weights": weights, "bias": bias, "seed": seed}
+    if not done:
+        return network
+    step = {"activity": "convert", "tool": f"radixfmt {__version__}"}
+    step |= {key: value for key, value in done.items() if value is not None}
+    metadata = replace(network.metadata, provenance=(*network.metadata.provenance, step))
+    return replace(network, metadata=metadata)

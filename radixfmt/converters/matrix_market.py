@@ -1,0 +1,107 @@
+"""`matrix-market`: one layer as a MatrixMarket file; entry (i, j) is the edge from i to j."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radixfmt.converters import converter
+from radixfmt.errors import InputError, UnsupportedError
+from radixfmt.files import replacing
+from radixfmt.model.layer import Layer
+from radixfmt.model.metadata import Metadata
+from radixfmt.model.network import Network, chain
+from radixfmt.model.pattern import Pattern
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import scipy.sparse as sp
+
+
+class MatrixMarket:
+    """Reads and writes single layers through scipy.
+
+    Fields become: `pattern` topology only; `real` and `integer` float32 where that is exact, else
+    float64. Symmetric files are expanded. Zeros of an `array` file are no edges.
+    """
+
+    suffixes = (".mtx", ".mtx.gz")
+
+    def read(self, path: Path) -> tuple[Network, list[str]]:
+        """Return the layer as a network of one.
+
+        Raises:
+            InputError: scipy cannot read the file, complex values, or an edge given twice.
+        """
+        matrix, field, notes = read_matrix(path)
+        weights: Any = None
+        if field != "pattern":
+            single = matrix.data.astype(np.float32)
+            weights = single if (single == matrix.data).all() else matrix.data.astype(np.float64)
+        layer = Layer("layer0", Pattern.from_scipy(matrix), weights)
+        return chain([layer], metadata=Metadata(name=path.name)), notes
+
+    def write(
+        self,
+        path: Path,
+        network: Network,
+        *,
+        overwrite: bool,
+        options: dict[str, Any],  # noqa: ARG002  this format has none
+    ) -> list[str]:
+        """Write the one layer of `network`.
+
+        Raises:
+            UnsupportedError: several layers, or a conv layer.
+        """
+        import scipy.io
+
+        if [kind for kind, _ in network.headers] != ["linear"]:
+            raise UnsupportedError(
+                f"matrix-market: expected one linear layer, got {len(network.headers)} layers",
+                hint="choose one with --layer N (from 0)",
+            )
+        layer = network.layers[0]
+        matrix = layer.pattern.to_scipy(layer.weights)
+        with replacing(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
+            scipy.io.mmwrite(
+                stream,
+                matrix,
+                field="pattern" if layer.dtype is None else "real",
+                symmetry="general",
+            )
+        losses = ["names and metadata", "the graph: activations"]
+        return losses + (["biases"] if layer.bias is not None else [])
+
+
+def read_matrix(path: Path) -> tuple[sp.csc_array, str, list[str]]:
+    """Return a MatrixMarket file as a sorted CSC matrix, its field, and what was read into it.
+
+    Raises:
+        InputError: scipy cannot read the file, complex values, or an entry given twice.
+    """
+    import scipy.io
+    import scipy.sparse as sp
+
+    try:
+        kind, field = scipy.io.mminfo(path)[3:5]
+        found = scipy.io.mmread(path, spmatrix=False)
+    except (ValueError, OverflowError, OSError, EOFError) as error:
+        raise InputError(f"{path}: expected a MatrixMarket file: {error}") from None
+    if field == "complex":
+        raise InputError(f"{path}: expected real, integer or pattern values, got complex")
+    if kind == "coordinate":
+        entries = sp.coo_array(found)
+        matrix = entries.tocsc()
+        matrix.sum_duplicates()
+        if matrix.nnz != entries.nnz:
+            raise InputError(
+                f"{path}: expected every entry once, got {entries.nnz - matrix.nnz} repeated"
+            )
+        return matrix, field, []
+    return sp.csc_array(found), field, ["zeros of the dense file became absent edges"]
+
+
+converter("matrix-market")(MatrixMarket())

@@ -1,0 +1,188 @@
+"""Batches of samples, `[rows, features]`: what `run` reads and writes.
+
+`.npy` arrays, `.npz` (scipy sparse, or one array), `.mtx` matrices, and `.tsv` triples
+`row column value` counted from 1, the Graph Challenge's form of images.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radixfmt.converters.matrix_market import read_matrix
+from radixfmt.converters.triples import format_triples, read_triples
+from radixfmt.errors import InputError, PathError
+from radixfmt.files import replacing
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+
+def read_samples(path: str | os.PathLike[str], features: int) -> NDArray[np.float32]:
+    """Return the samples in a file as float32 `[rows, features]`.
+
+    Raises:
+        PathError: missing, not a file, or of a suffix that is not known.
+        InputError: not readable as its suffix says, another width, not numbers, NaN or infinite.
+    """
+    source = Path(path)
+    if source.is_dir():
+        raise PathError(f"{source}: expected a file of samples, got a folder")
+    if not source.exists():
+        raise PathError(f"{source}: no such file", hint="check the spelling")
+    read = _by_suffix(source, READERS)
+    found = read(source, features)
+    if found.ndim != 2 or found.shape[1] != features:
+        raise InputError(
+            f"{source}: expected rows of {features} values, got shape {list(found.shape)}"
+        )
+    if found.dtype.kind not in "fiub":
+        raise InputError(f"{source}: expected real numbers, got {found.dtype}")
+    samples = np.ascontiguousarray(found, np.float32)
+    bad = np.argwhere(~np.isfinite(samples))
+    if bad.size:
+        row, column = bad[0]
+        raise InputError(
+            f"{source}: row {row}, column {column}: expected a finite float32, got "
+            f"{found[row, column]} ({len(bad)} such places)"
+        )
+    return samples
+
+
+def write_samples(
+    path: str | os.PathLike[str], samples: NDArray[Any], *, overwrite: bool = False
+) -> None:
+    """Write `[rows, features]` values in the form the suffix names.
+
+    Raises:
+        PathError: a suffix that is not known, or the system refuses.
+        TargetExistsError: the file exists and `overwrite` is false.
+    """
+    write = check_suffix(path)
+    with replacing(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
+        write(stream, samples)
+
+
+def check_suffix(path: str | os.PathLike[str]) -> Callable[[Any, NDArray[Any]], None]:
+    """Return the writer for a path's suffix; call it before the work starts.
+
+    Raises:
+        PathError: no form of samples has that suffix.
+    """
+    writer: Callable[[Any, NDArray[Any]], None] = _by_suffix(Path(path), WRITERS)
+    return writer
+
+
+def write_categories(
+    path: str | os.PathLike[str], rows: NDArray[np.integer[Any]], *, overwrite: bool = False
+) -> None:
+    """Write 0-based row numbers as the challenge's 1-based ids, one a line."""
+    with replacing(path, overwrite=overwrite) as temporary:
+        temporary.write_text("".join(f"{row + 1}\n" for row in rows.tolist()))
+
+
+def read_categories(path: str | os.PathLike[str]) -> NDArray[np.int64]:
+    """Return the 0-based rows that a category file names.
+
+    Raises:
+        InputError: a line that is not a positive integer.
+    """
+    rows = []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip().isdecimal() or int(line) < 1:
+            raise InputError(f"{path}: line {number}: expected an id from 1, got {line[:40]!r}")
+        rows.append(int(line) - 1)
+    return np.array(rows, np.int64)
+
+
+def _by_suffix(path: Path, table: dict[str, Any]) -> Any:
+    try:
+        return table[path.suffix.lower()]
+    except KeyError:
+        raise PathError(
+            f"{path}: expected a name that ends in {', '.join(table)}, got {path.suffix!r}"
+        ) from None
+
+
+def _read_npy(path: Path, _: int) -> NDArray[Any]:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path}: expected a .npy array of numbers: {error}") from None
+    if not isinstance(found, np.ndarray):
+        raise InputError(f"{path}: expected a .npy array, got an archive")
+    return found
+
+
+def _read_npz(path: Path, features: int) -> NDArray[Any]:
+    import scipy.sparse as sp
+
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names = archive.files
+            if "format" not in names:
+                if len(names) != 1:
+                    raise InputError(
+                        f"{path}: expected a scipy sparse matrix or one array, got the arrays "
+                        f"{', '.join(names)[:200]}"
+                    )
+                return np.asarray(archive[names[0]])
+        matrix = sp.load_npz(path)
+        if matrix.shape[1] != features:
+            raise InputError(f"{path}: expected rows of {features} values, got {matrix.shape[1]}")
+        check = getattr(matrix, "check_format", None)
+        if check is not None:
+            check(full_check=True)  # scipy itself writes out of bounds on bad indices
+        return np.asarray(matrix.toarray())
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: expected an .npz of numbers: {error}") from None
+
+
+def _read_mtx(path: Path, features: int) -> NDArray[Any]:
+    matrix = read_matrix(path)[0]
+    if matrix.shape[1] != features:
+        raise InputError(f"{path}: expected rows of {features} values, got {matrix.shape[1]}")
+    return matrix.toarray()
+
+
+def _read_tsv(path: Path, features: int) -> NDArray[Any]:
+    entries = read_triples(path)
+    rows, columns = entries.coords
+    if columns.size and columns.max() >= features:
+        raise InputError(
+            f"{path}: line {int(columns.argmax()) + 1}: expected a column from 1 to {features}, "
+            f"got {columns.max() + 1}"
+        )
+    dense = np.zeros((int(rows.max()) + 1 if rows.size else 0, features), np.float32)
+    dense[rows, columns] = entries.data
+    return dense
+
+
+def _write_npz(stream: Any, samples: NDArray[Any]) -> None:
+    import scipy.sparse as sp
+
+    sp.save_npz(stream, sp.csr_array(samples))
+
+
+def _write_mtx(stream: Any, samples: NDArray[Any]) -> None:
+    import scipy.io
+    import scipy.sparse as sp
+
+    scipy.io.mmwrite(stream, sp.coo_array(samples))
+
+
+def _write_tsv(stream: Any, samples: NDArray[Any]) -> None:
+    rows, columns = np.nonzero(samples)
+    stream.write(format_triples(rows, columns, samples[rows, columns]))
+
+
+READERS = {".npy": _read_npy, ".npz": _read_npz, ".mtx": _read_mtx, ".tsv": _read_tsv}
+WRITERS = {".npy": np.save, ".npz": _write_npz, ".mtx": _write_mtx, ".tsv": _write_tsv}
