@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def read_samples(path: str | os.PathLike[str], features: int) -> NDArray[np.float32]:
-    """Return the samples in a file as float32 `[rows, features]`.
+def read_samples(path: str | os.PathLike[str], features: int | None) -> NDArray[np.float32]:
+    """Return the samples in a file as float32 `[rows, features]`; None takes any width.
 
     Raises:
         PathError: missing, not a file, or of a suffix that is not known.
@@ -38,13 +38,15 @@ def read_samples(path: str | os.PathLike[str], features: int) -> NDArray[np.floa
         raise PathError(f"{source}: no such file", hint="check the spelling")
     read = _by_suffix(source, READERS)
     found = read(source, features)
-    if found.ndim != 2 or found.shape[1] != features:
+    if found.ndim != 2 or features not in (None, found.shape[1]):
         raise InputError(
-            f"{source}: expected rows of {features} values, got shape {list(found.shape)}"
+            f"{source}: expected rows of {features or 'any number of'} values, got shape "
+            f"{list(found.shape)}"
         )
     if found.dtype.kind not in "fiub":
         raise InputError(f"{source}: expected real numbers, got {found.dtype}")
-    samples = np.ascontiguousarray(found, np.float32)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite and is refused below
+        samples = np.ascontiguousarray(found, np.float32)
     bad = np.argwhere(~np.isfinite(samples))
     if bad.size:
         row, column = bad[0]
@@ -110,7 +112,7 @@ def _by_suffix(path: Path, table: dict[str, Any]) -> Any:
         ) from None
 
 
-def _read_npy(path: Path, _: int) -> NDArray[Any]:
+def _read_npy(path: Path, _: int | None) -> NDArray[Any]:
     try:
         found = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
@@ -120,7 +122,13 @@ def _read_npy(path: Path, _: int) -> NDArray[Any]:
     return found
 
 
-def _read_npz(path: Path, features: int) -> NDArray[Any]:
+def _check_width(path: Path, found: int, features: int | None) -> None:
+    """Refuse another width before a sparse matrix is written out."""
+    if features not in (None, found):
+        raise InputError(f"{path}: expected rows of {features} values, got {found}")
+
+
+def _read_npz(path: Path, features: int | None) -> NDArray[Any]:
     import scipy.sparse as sp
 
     try:
@@ -134,8 +142,7 @@ def _read_npz(path: Path, features: int) -> NDArray[Any]:
                     )
                 return np.asarray(archive[names[0]])
         matrix = sp.load_npz(path)
-        if matrix.shape[1] != features:
-            raise InputError(f"{path}: expected rows of {features} values, got {matrix.shape[1]}")
+        _check_width(path, matrix.shape[1], features)
         check = getattr(matrix, "check_format", None)
         if check is not None:
             check(full_check=True)  # scipy itself writes out of bounds on bad indices
@@ -146,22 +153,22 @@ def _read_npz(path: Path, features: int) -> NDArray[Any]:
         raise InputError(f"{path}: expected an .npz of numbers: {error}") from None
 
 
-def _read_mtx(path: Path, features: int) -> NDArray[Any]:
+def _read_mtx(path: Path, features: int | None) -> NDArray[Any]:
     matrix = read_matrix(path)[0]
-    if matrix.shape[1] != features:
-        raise InputError(f"{path}: expected rows of {features} values, got {matrix.shape[1]}")
+    _check_width(path, matrix.shape[1], features)
     return matrix.toarray()
 
 
-def _read_tsv(path: Path, features: int) -> NDArray[Any]:
+def _read_tsv(path: Path, features: int | None) -> NDArray[Any]:
     entries = read_triples(path)
     rows, columns = entries.coords
-    if columns.size and columns.max() >= features:
+    width = features or (int(columns.max()) + 1 if columns.size else 0)
+    if columns.size and columns.max() >= width:
         raise InputError(
-            f"{path}: line {int(columns.argmax()) + 1}: expected a column from 1 to {features}, "
+            f"{path}: line {int(columns.argmax()) + 1}: expected a column from 1 to {width}, "
             f"got {columns.max() + 1}"
         )
-    dense = np.zeros((int(rows.max()) + 1 if rows.size else 0, features), np.float32)
+    dense = np.zeros((int(rows.max()) + 1 if rows.size else 0, width), np.float32)
     dense[rows, columns] = entries.data
     return dense
 

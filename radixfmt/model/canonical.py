@@ -41,9 +41,9 @@ def _number(value: float) -> str:
     """Return the ECMAScript spelling of a double: as `repr`, but for the exponents."""
     if not isfinite(value):
         raise ParameterError(f"JSON: expected a finite number, got {value}")
-    if value == int(value) and abs(value) < 1e21:
-        return str(int(value))
-    if 1e-6 <= abs(value) < 1:  # repr turns to exponents below 1e-4, ECMAScript below 1e-6
-        return format(Decimal(repr(value)), "f")
+    if value == 0:
+        return "0"
+    if 1e-6 <= abs(value) < 1e21:  # repr turns to exponents earlier on both sides
+        return format(Decimal(repr(value)), "f").removesuffix(".0")
     mantissa, _, exponent = repr(value).partition("e")
     return f"{mantissa}e{int(exponent):+d}" if exponent else mantissa

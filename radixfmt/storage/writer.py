@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import h5py  # noqa: TID253  this package is the one that writes HDF5
 import numpy as np
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from radixfmt.model.layer import Layer
     from radixfmt.model.network import Network
 
-Storage = Literal["procedural", "explicit"]
-
 CHUNK_BYTES = 1 << 20
 SMALLEST_CHUNKED = 4096
 """Arrays of fewer bytes are stored contiguous: a chunk index would outweigh them."""
@@ -36,7 +34,7 @@ def write(
     network: Network,
     *,
     overwrite: bool = False,
-    storage: Storage = "procedural",
+    storage: str = "procedural",
 ) -> str:
     """Write `network` to a file and return its content digest, `rx1:…`.
 
@@ -66,7 +64,7 @@ def write(
         return _write(file, network, storage)
 
 
-def _write(file: Any, network: Network, storage: Storage) -> str:
+def _write(file: Any, network: Network, storage: str) -> str:
     layers = file.create_group("layers")
     done: list[LayerDigests] = []
     requires: set[str] = set()
@@ -92,7 +90,7 @@ def _write(file: Any, network: Network, storage: Storage) -> str:
     return every.content
 
 
-def _write_layer(group: Any, layer: Layer, found: LayerDigests, storage: Storage) -> set[str]:
+def _write_layer(group: Any, layer: Layer, found: LayerDigests, storage: str) -> set[str]:
     """Write one layer and return the features a reader needs for it."""
     if layer.dtype is not None and layer.dtype.name not in VALUE_TYPES:
         raise UnsupportedError(

@@ -1,0 +1,101 @@
+"""`radixfmt bench`: engines side by side on one network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from radixfmt.cli.options import device_option, spoken
+
+if TYPE_CHECKING:
+    from radixfmt.cli.output import Output
+
+USUAL = ("ort-auto", "ort-dense", "scipy")
+
+
+@click.command(
+    epilog="Example: radixfmt bench net.rx.h5 --engine ort-auto --engine ort-dense --batch 256"
+)
+@click.argument("file")
+@click.option(
+    "--engine", "engines", multiple=True, metavar="NAME",
+    help="ort-auto, ort-dense, ort-blocked, scipy, torch-csr; repeat it. "
+    f"By default {', '.join(USUAL)}.",
+)  # fmt: skip
+@click.option(
+    "--batch", "batches", multiple=True, type=click.IntRange(min=1), help="Rows; repeat it."
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@device_option
+@click.option(
+    "--time-budget", type=click.FloatRange(min=0), default=60.0, show_default=True,
+    metavar="SECONDS", help="After this no further round starts; at least three are run.",
+)  # fmt: skip
+@click.option(
+    "--baseline", metavar="OLD.json", help="Exit 1 if an engine is slower than in this file."
+)
+@spoken
+def command(
+    file: str,
+    engines: tuple[str, ...],
+    batches: tuple[int, ...],
+    threads: int,
+    device: str,
+    time_budget: float,
+    baseline: str | None,
+    output: Output,
+) -> int:
+    """Measure how fast engines run a network, each in its own process, taking turns."""
+    from radixfmt.benchmark import bench
+    from radixfmt.benchmark.environment import environment
+    from radixfmt.benchmark.table import table
+
+    old = None if baseline is None else _read(baseline)
+    results = bench(
+        file,
+        engines=engines or USUAL,
+        batch=batches or 4096,
+        threads=threads,
+        device=device,
+        time_budget=time_budget,
+        progress=output.progress("measuring"),
+    )
+    record: dict[str, Any] = {
+        "environment": environment(),
+        "results": [result.as_json() for result in results],
+    }
+    output.answer(table(results), record)
+    return 0 if old is None else _compare(old, results, output)
+
+
+def _read(path: str) -> dict[str, Any]:
+    """Return an earlier `bench --json`, before the work starts."""
+    from radixfmt.errors import InputError, PathError
+
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PathError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: expected what `bench --json` printed: {error}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("results"), list):
+        raise InputError(f"{path}: expected what `bench --json` printed, got other JSON")
+    return found
+
+
+def _compare(old: dict[str, Any], results: list[Any], output: Output) -> int:
+    from radixfmt.benchmark.baseline import baseline
+
+    compared = baseline(old, results)
+    for note in compared.notes:
+        output.note(note)
+    for change in compared.changes:
+        verdict = "slower" if change in compared.regressions else "kept up"
+        output.note(
+            f"{change.engine}, batch {change.batch}: {change.ratio:.2f} of the baseline's speed, "
+            f"{verdict}"
+        )
+    return 1 if compared.regressions else 0

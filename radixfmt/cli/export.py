@@ -1,0 +1,111 @@
+"""`radixfmt export`: a network as an ONNX model, checked against the float64 reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from radixfmt.cli.options import overwritable, spoken, target_option
+from radixfmt.cli.output import size
+
+if TYPE_CHECKING:
+    from radixfmt.cli.output import Output
+
+SAMPLES = 16
+"""Samples the parity check runs."""
+
+
+@click.command(epilog="Example: radixfmt export net.rx.h5 -o net.onnx")
+@click.argument("file")
+@target_option("The ONNX model to write.")
+@click.option(
+    "--lowering", default="auto", show_default=True, metavar="NAME",
+    help="auto (per layer), or one for all: dense, blocked.",
+)  # fmt: skip
+@click.option(
+    "--target", "device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+    help="What the model will run on.",
+)  # fmt: skip
+@click.option("--batch", type=click.IntRange(min=1), help="Fix the batch; open by default.")
+@click.option(
+    "--layout", type=click.Choice(["batch-major", "feature-major"]), default="batch-major",
+    show_default=True, help="[B, n] tensors, or [n, B] for callers that hold them so.",
+)  # fmt: skip
+@click.option("--explain", is_flag=True, help="Say why each layer was lowered as it was.")
+@click.option("--no-parity", is_flag=True, help="Do not run the model against the reference.")
+@overwritable
+@spoken
+def command(
+    file: str,
+    target: str,
+    lowering: str,
+    device: str,
+    batch: int | None,
+    layout: str,
+    explain: bool,
+    no_parity: bool,
+    overwrite: bool,
+    output: Output,
+) -> int:
+    """Write a network as an ONNX model of standard operators."""
+    from radixfmt.export import export, save
+    from radixfmt.files import check_target
+    from radixfmt.storage import open  # noqa: A004  the public name is rx.open
+
+    check_target(target, overwrite=overwrite)
+    with open(file) as network:
+        made = export(network, lowering=lowering, target=device, batch=batch, layout=layout)
+        parity = None if no_parity else _parity(network, made.model, layout)
+    save(made.model, target, overwrite=overwrite)
+    record: dict[str, Any] = {
+        "output": target,
+        "bytes": Path(target).stat().st_size,
+        "opset": made.model.opset_import[0].version,
+        "parity": parity,
+        "layers": [choice._asdict() for choice in made.layers],
+    }
+    output.answer("\n".join(_lines(record, explain=explain)), record)
+    return 0
+
+
+def _parity(network: Any, model: Any, layout: str) -> dict[str, float]:
+    """Return how far the model is from the reference, on random samples.
+
+    Raises:
+        ParityError: further than float32 rounding explains.
+    """
+    import numpy as np
+
+    from radixfmt.backends.ort import Session
+    from radixfmt.backends.parity import check
+    from radixfmt.backends.scipy import reference
+
+    width = network.inputs[0].shape[-1]
+    x = np.random.default_rng(0).random((SAMPLES, width), np.float32)
+    with Session(model, device="cpu", threads=1) as session:
+        y = session.run(x.T).T if layout == "feature-major" else session.run(x)
+    found = check(y, reference(network, x))
+    return {"max_abs": found.max_abs, "max_rel": found.max_rel}
+
+
+def _lines(record: dict[str, Any], *, explain: bool) -> list[str]:
+    layers = record["layers"]
+    kinds: dict[str, int] = {}
+    for layer in layers:
+        kinds[layer["lowering"]] = kinds.get(layer["lowering"], 0) + 1
+    used = ", ".join(f"{count} {name}" for name, count in kinds.items())
+    lines = [
+        (
+            f"{record['output']}: {len(layers)} layers ({used}), {size(record['bytes'])}, "
+            f"opset {record['opset']}"
+        )
+    ]
+    if record["parity"] is not None:
+        lines.append(
+            f"parity with float64: largest relative difference {record['parity']['max_rel']:.1e}"
+        )
+    if explain:
+        lines += [f"  {item['name']}: {item['lowering']}: {item['why']}" for item in layers]
+    return lines

@@ -1,0 +1,72 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from radixfmt.cli.output import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def spoken(function: F) -> F:
+    """Add --json, -q, -v, --color and --debug, and pass them on as one `Output`."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+    @click.option("-q", "--quiet", count=True, help="Say less.")
+    @click.option("-v", "--verbose", count=True, help="Say more.")
+    @click.option(
+        "--color", type=click.Choice(["auto", "always", "never"]), default="auto",
+        show_default=True, help="Colour of the answer; NO_COLOR also turns it off.",
+    )  # fmt: skip
+    @click.option("--debug", is_flag=True, help="Show tracebacks.")
+    @functools.wraps(function)
+    def wrapper(
+        *args: Any, as_json: bool, quiet: int, verbose: int, color: str, debug: bool, **kwargs: Any
+    ) -> Any:
+        del debug  # read where errors are reported
+        return function(*args, output=Output(as_json, verbose - quiet, color), **kwargs)
+
+    return wrapper  # type: ignore[return-value]  # click commands hide their signature anyway
+
+
+def overwritable(function: F) -> F:
+    """Add --overwrite."""
+    option = click.option("--overwrite", is_flag=True, help="Replace what exists.")
+    return option(function)
+
+
+def target_option(help_text: str) -> Callable[[F], F]:
+    """Return a decorator that adds the required option -o."""
+    return click.option("-o", "--output", "target", required=True, metavar="FILE", help=help_text)
+
+
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to run; cuda fails where there is none, it never falls back.",
+)
+
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads; by default every core available."
+)
+
+weights_options = (
+    click.option(
+        "--weights",
+        metavar="RULE",
+        help="none, constant=V, normal[=STD], he, variance (the last two by each neuron's fan-in).",
+    ),
+    click.option("--bias", type=float, metavar="V", help="One bias for every neuron."),
+    click.option(
+        "--seed", type=int, default=0, show_default=True, help="Of everything random; recorded."
+    ),
+)

@@ -1,0 +1,113 @@
+"""`radixfmt run`: samples through a network, and what comes out."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from radixfmt.cli.options import device_option, overwritable, spoken, threads_option
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from radixfmt.cli.output import Output
+
+
+@click.command(epilog="Example: radixfmt run net.rx.h5 --input samples.npy --output result.npy")
+@click.argument("file")
+@click.option(
+    "--input", "source", required=True, metavar="FILE",
+    help="Samples [rows, n_in]: .npy, scipy .npz, .mtx, or .tsv triples counted from 1.",
+)  # fmt: skip
+@click.option("--output", "target", metavar="FILE", help="Results, in the form its suffix names.")
+@click.option(
+    "--categories", metavar="FILE",
+    help="Numbers, from 1, of the samples that stay alive: some output is not 0.",
+)  # fmt: skip
+@click.option(
+    "--backend", type=click.Choice(["ort", "scipy"]), default="ort", show_default=True,
+    help="onnxruntime, or the float64 reference.",
+)  # fmt: skip
+@click.option(
+    "--lowering", default="auto", show_default=True, metavar="NAME",
+    help="How onnxruntime gets the layers: auto, dense, blocked.",
+)  # fmt: skip
+@device_option
+@threads_option
+@overwritable
+@spoken
+def command(
+    file: str,
+    source: str,
+    target: str | None,
+    categories: str | None,
+    backend: str,
+    overwrite: bool,
+    output: Output,
+    **settings: Any,
+) -> int:
+    """Run samples through a network (.rx.h5) or an ONNX model.
+
+    The provider named in the answer is what the runtime says it used.
+    """
+    import numpy as np
+
+    from radixfmt.converters.samples import check_suffix, write_categories, write_samples
+    from radixfmt.files import check_target
+
+    if target is None and categories is None:
+        raise click.UsageError("expected --output or --categories, got neither")
+    for path in (target, categories):
+        if path is not None:
+            check_target(path, overwrite=overwrite)
+    if target is not None:
+        check_suffix(target)
+    run = _reference if backend == "scipy" else _session
+    y, seconds, provider = run(file, source, **settings)
+    record: dict[str, Any] = {
+        "output": target,
+        "rows": len(y),
+        "seconds": seconds,
+        "provider": provider,
+    }
+    lines = [f"{len(y)} rows in {seconds:.3f} s on {provider}"]
+    if target is not None:
+        write_samples(target, y, overwrite=overwrite)
+        lines.append(f"results: {target}")
+    if categories is not None:
+        alive = np.flatnonzero(y.reshape(len(y), -1).any(axis=1))
+        write_categories(categories, alive, overwrite=overwrite)
+        record["categories"] = {"output": categories, "count": len(alive)}
+        lines.append(f"categories: {len(alive)} of {len(y)} rows stay alive: {categories}")
+    output.answer("\n".join(lines), record)
+    return 0
+
+
+def _session(file: str, source: str, **settings: Any) -> tuple[NDArray[Any], float, str]:
+    from radixfmt.backends.ort import Session
+    from radixfmt.converters.samples import read_samples
+
+    with Session(file, **settings) as session:
+        x = read_samples(source, session.features)
+        began = time.perf_counter()
+        y = session.run(x)
+        return y, time.perf_counter() - began, session.provider
+
+
+def _reference(file: str, source: str, **settings: Any) -> tuple[NDArray[Any], float, str]:
+    """Run the float64 reference; it has one way of running and one place."""
+    from radixfmt.backends.scipy import reference
+    from radixfmt.converters.samples import read_samples
+    from radixfmt.storage import open  # noqa: A004  the public name is rx.open
+
+    for name, usual in (("device", ("auto", "cpu")), ("lowering", ("auto",))):
+        if settings[name] not in usual:
+            raise click.UsageError(f"--{name} is for --backend ort, got {settings[name]!r}")
+    with open(file) as network:
+        width = network.inputs[0].shape[-1]
+        x = read_samples(source, width if isinstance(width, int) else None)
+        began = time.perf_counter()
+        y = reference(network, x)
+        return y, time.perf_counter() - began, "scipy float64"

@@ -1,0 +1,178 @@
+"""What each verb answers, in text and in JSON with its stable keys."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+
+import click
+import numpy as np
+import onnx
+import pytest
+
+import radixfmt as rx
+from radixfmt.cli import VERBS, group
+
+FINDING_KEYS = {
+    "code", "severity", "path", "pointer", "index", "count", "expected", "actual", "message",
+    "hint",
+}  # fmt: skip
+
+
+@pytest.fixture
+def net(radixfmt):
+    words = "generate radix-net --system 2,3 --system 3,2 --widths 1,2,2,3,1 --weights he"
+    assert radixfmt(*words.split(), "--activation", "relu", "-o", "net.rx.h5").code == 0
+    return "net.rx.h5"
+
+
+def commands(command=group, words=()):
+    """Every command with an example, down the tree."""
+    if isinstance(command, click.Group):
+        ctx = click.Context(command)
+        for name in command.list_commands(ctx):
+            yield from commands(command.get_command(ctx, name), (*words, name))
+    if words:
+        yield pytest.param(words, command, id=" ".join(words))
+
+
+@pytest.mark.parametrize(("words", "command"), list(commands()))
+def test_every_verb_has_help_and_an_example_that_runs(words, command, radixfmt, net):
+    answer = radixfmt(*words, "--help")
+    assert answer.code == 0
+    assert command.epilog in " ".join(answer.out.split())
+    example = command.epilog.removeprefix("Example: ")
+    if example.startswith("eval"):
+        assert radixfmt(*words, "bash").out.strip()
+        return
+    np.save("samples.npy", np.ones((2, 6), np.float32))
+    arguments = shlex.split(example)[1:]
+    quick = ["--time-budget", "0"] if words == ("bench",) else []
+    overwrite = ["--overwrite"] if words[0] in ("generate", "export", "run") else []
+    done = radixfmt(*arguments, *quick, *overwrite)
+    assert done.code == 0, done.err
+
+
+def test_the_table_of_verbs_is_what_there_is():
+    for verb, text in VERBS.items():
+        command = group.get_command(click.Context(group), verb)
+        assert command.get_short_help_str(200).rstrip(".").split()[0]
+        assert text.endswith(".")
+
+
+def test_info(radixfmt, net):
+    record = radixfmt("info", net, "--json").json
+    assert set(record) == {
+        "format_version", "name", "topology_digest", "content_digest", "metadata_digest", "nnz",
+        "density", "layers",
+    }  # fmt: skip
+    assert record["nnz"] == 240
+    assert record["layers"][1] == {
+        "name": "layer1", "kind": "linear", "shape": [12, 12], "nnz": 72, "density": 0.5,
+        "dtype": "float32", "encoding": "procedural",
+        "pattern_digest": record["layers"][1]["pattern_digest"],
+    }  # fmt: skip
+    assert record["content_digest"].startswith("rx1:")
+    assert "4 layers, 240 edges" in radixfmt("info", net).out
+    assert radixfmt("info", net, "--card").out.startswith("---\nlibrary_name: radixfmt")
+    assert "@misc{radixfmt_" in radixfmt("info", net, "--bibtex").out
+
+
+def test_info_says_what_no_double_holds_as_text(radixfmt):
+    radixfmt("generate", "radix-net", "--system", "262144,65536", "-o", "big.rx.h5")
+    record = radixfmt("info", "big.rx.h5", "--json").json
+    assert record["layers"][0]["nnz"] == 2**52
+    radixfmt("generate", "radix-net", "--system", "262144,65536", "--system", "262144,65536",
+             "-o", "two.rx.h5")  # fmt: skip
+    assert radixfmt("info", "two.rx.h5", "--json").json["nnz"] == str(2 * (2**52 + 2**50))
+
+
+def test_validate(radixfmt, net):
+    record = radixfmt("validate", net, "--json").json
+    (file,) = record["files"]
+    assert set(file) == {"path", "valid", "format_version", "findings", "skipped"}
+    assert set(file["findings"][0]) == FINDING_KEYS
+    assert radixfmt("validate", net).out == "net.rx.h5: valid (radixfmt 1.0-draft.1)\n"
+    assert "RX0205" in radixfmt("validate", net, "-v").out
+
+
+def test_generate_and_convert(radixfmt, net):
+    made = radixfmt("generate", "radix-net", "--system", "2,2", "-o", "a.rx.h5", "--json").json
+    assert (made["layers"], made["nnz"]) == (2, 16)
+    done = radixfmt("convert", "a.rx.h5", "b.rx.h5", "--weights", "he", "--json").json
+    assert set(done) == {"output", "digests", "losses"}
+    assert done["digests"]["content"] != made["content_digest"]
+    assert radixfmt("convert", "b.rx.h5", "layer.mtx", "--layer", "1").code == 0
+    assert rx.read("b.rx.h5").metadata.provenance[-1]["weights"] == "he"
+    explicit = radixfmt("convert", "b.rx.h5", "c.rx.h5", "--storage", "explicit", "--json").json
+    assert explicit["digests"]["content"] == done["digests"]["content"]
+
+
+def test_export_and_run(radixfmt, net):
+    record = radixfmt("export", net, "-o", "net.onnx", "--json").json
+    assert set(record) == {"output", "bytes", "opset", "parity", "layers"}
+    assert record["opset"] == 21
+    assert record["parity"]["max_rel"] < 1e-5
+    assert set(record["layers"][0]) == {"name", "lowering", "why"}
+    onnx.checker.check_model(onnx.load("net.onnx"), full_check=True)
+    assert "layer0: " in radixfmt("export", net, "-o", "b.onnx", "--explain").out
+    x = np.random.default_rng(0).random((9, 6), np.float32)
+    np.save("x.npy", x)
+    answers = {}
+    for name, words in {
+        "file": [net], "dense": [net, "--lowering", "dense"], "model": ["net.onnx"],
+        "reference": [net, "--backend", "scipy"],
+    }.items():  # fmt: skip
+        done = radixfmt("run", *words, "--input", "x.npy", "--output", f"{name}.npy", "--json")
+        assert set(done.json) == {"output", "rows", "seconds", "provider"}
+        assert done.json["provider"] in ("CPUExecutionProvider", "scipy float64") or (
+            "CUDA" in done.json["provider"]
+        )
+        answers[name] = np.load(f"{name}.npy")
+    for name, answer in answers.items():
+        assert np.allclose(answer, answers["reference"], rtol=1e-5, atol=1e-6), name
+
+
+def test_bench(radixfmt, net):
+    words = ["bench", net, "--batch", "8", "--time-budget", "0", "--engine", "scipy"]
+    record = radixfmt(*words, "--json").json
+    assert set(record) == {"environment", "results"}
+    keys = {
+        "engine", "provider", "lowering", "batch", "threads", "seconds", "samples",
+        "edges_per_second", "peak_bytes", "parity",
+    }  # fmt: skip
+    assert keys <= set(record["results"][0])
+    with open("old.json", "w", encoding="utf-8") as stream:  # noqa: PTH123
+        stream.write(radixfmt(*words, "--json").out.replace('"edges_per_second": ', "X", 1).replace(
+            "X", '"edges_per_second": 1e30, "was": '
+        ))  # fmt: skip
+    assert radixfmt(*words, "--baseline", "old.json").code == 1
+
+
+def test_versions(radixfmt):
+    assert radixfmt("--version").out.startswith("radixfmt 0.")
+    detailed = radixfmt("-v", "--version").out
+    assert "numpy" in detailed
+    assert "1.0-draft.1" in detailed
+
+
+def test_color_and_quiet(radixfmt, net, monkeypatch):
+    assert "\x1b[" in radixfmt("validate", net, "--color", "always").out
+    assert "\x1b[" not in radixfmt("validate", net).out
+    loud = radixfmt("convert", net, "a", "--layer", "1", "--to", "graph-challenge")
+    assert "not kept" in loud.err
+    quiet = radixfmt("convert", net, "b", "--layer", "1", "--to", "graph-challenge", "-q")
+    assert quiet.err == ""
+
+
+def test_a_closed_pipe_is_silent(net):
+    script = f"{sys.executable} -m radixfmt info {net} -v | head -n 1"
+    done = subprocess.run(
+        script,
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,  # noqa: S602
+    )
+    assert (done.returncode, done.stderr) == (0, "")

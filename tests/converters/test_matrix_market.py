@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.io
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import radixfmt as rx
+from radixfmt.errors import InputError, UnsupportedError
+
+HEAD = "%%MatrixMarket matrix coordinate "
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from(["float32", "float64"]),
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=6),
+        elements=st.sampled_from([0, 0, 1, -0.5, 0.1, 1e-30, 3e8]),
+    )
+)
+def test_weights_come_back_exactly(tmp_path_factory, matrix):
+    folder = tmp_path_factory.mktemp("x")
+    pattern = rx.Pattern.from_scipy(sp.csc_array(matrix))
+    weights = sp.csc_array(matrix).data
+    rx.write(folder / "a.rx.h5", rx.chain([rx.Layer("a", pattern, weights)]))
+    rx.convert(folder / "a.rx.h5", folder / "a.mtx")
+    rx.convert(folder / "a.mtx", folder / "b.rx.h5")
+    layer = rx.read(folder / "b.rx.h5").layers[0]
+    assert layer.pattern.indices.tolist() == pattern.indices.tolist()
+    assert layer.weights.tolist() == weights.tolist()
+
+
+def test_a_pattern_file_is_a_topology(tmp_path):
+    (tmp_path / "a.mtx").write_text(HEAD + "pattern general\n2 3 2\n1 3\n2 1\n")
+    rx.convert(tmp_path / "a.mtx", tmp_path / "a.rx.h5")
+    layer = rx.read(tmp_path / "a.rx.h5").layers[0]
+    assert layer.weights is None
+    assert layer.pattern.shape == (2, 3)
+    rx.convert(tmp_path / "a.rx.h5", tmp_path / "b.mtx")
+    assert "pattern" in (tmp_path / "b.mtx").read_text()
+
+
+def test_symmetric_files_are_expanded(tmp_path):
+    (tmp_path / "a.mtx").write_text(HEAD + "real symmetric\n2 2 2\n1 1 5\n2 1 7\n")
+    rx.convert(tmp_path / "a.mtx", tmp_path / "a.rx.h5")
+    layer = rx.read(tmp_path / "a.rx.h5").layers[0]
+    assert layer.pattern.to_scipy(layer.weights).toarray().tolist() == [[5, 7], [7, 0]]
+
+
+def test_zeros_of_dense_files_are_reported(tmp_path):
+    scipy.io.mmwrite(tmp_path / "a.mtx", np.array([[1.0, 0], [0, 2]]))
+    done = rx.convert(tmp_path / "a.mtx", tmp_path / "a.rx.h5")
+    assert done.losses == ("zeros of the dense file became absent edges",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("hello\n", "expected a MatrixMarket file"),
+        ("", "expected a MatrixMarket file"),
+        (HEAD + "real general\n2 2 1\n3 1 1\n", "expected a MatrixMarket file"),
+        (HEAD + "real general\n2 2 2\n1 1 1\n", "expected a MatrixMarket file"),
+        (HEAD + "real general\n2 2 2\n1 1 1\n1 1 1\n", "every entry once"),
+        (HEAD + "complex general\n1 1 1\n1 1 1 1\n", "got complex"),
+    ],
+)
+def test_bad_files_are_refused(content, message, tmp_path):
+    (tmp_path / "a.mtx").write_text(content)
+    with pytest.raises(InputError, match=message):
+        rx.convert(tmp_path / "a.mtx", tmp_path / "a.rx.h5")
+
+
+def test_one_layer_must_be_chosen_and_can_be(tmp_path, small):
+    rx.write(tmp_path / "a.rx.h5", small)
+    with pytest.raises(UnsupportedError) as caught:
+        rx.convert(tmp_path / "a.rx.h5", tmp_path / "a.mtx")
+    assert "--layer" in caught.value.hint
+    rx.convert(tmp_path / "a.rx.h5", tmp_path / "a.mtx", layer=2)
+    expected = small.layers[2].pattern.to_scipy(small.layers[2].weights)
+    assert (scipy.io.mmread(tmp_path / "a.mtx").tocsc() != expected).nnz == 0
