@@ -99,20 +99,14 @@ def execute(argv: Sequence[str]) -> int:
         return INTERRUPTED
     except click.ClickException as error:
         _usage(error, as_json=as_json)
-    except RadixfmtError as error:
-        _say(str(error), error.hint, error.code, as_json=as_json)
-        if debug:
-            traceback.print_exc()
-        return NO if isinstance(error, ParityError) else TROUBLE
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         return 0
     except Exception as error:  # noqa: BLE001  a person must never see a traceback unasked
-        message = f"unexpected {type(error).__name__}: {error}"
-        hint = "this is a defect; run again with --debug and report what it prints"
-        _say(message, hint, "internal", as_json=as_json)
+        _report(error, as_json=as_json)
         if debug:
             traceback.print_exc()
+        return NO if isinstance(error, ParityError) else TROUBLE
     else:
         return found if isinstance(found, int) else 0
     return TROUBLE
@@ -124,6 +118,19 @@ def _usage(error: click.ClickException, *, as_json: bool) -> None:
     if hint is None and ctx is not None:
         hint = f"{ctx.command_path} --help"
     _say(error.format_message(), hint, "usage", as_json=as_json)
+
+
+def _report(error: Exception, *, as_json: bool) -> None:
+    """Say what went wrong: our own errors as they are, others as the defects they are."""
+    if isinstance(error, RadixfmtError):
+        _say(str(error), error.hint, error.code, as_json=as_json)
+    elif isinstance(error, MemoryError):
+        hint = "use a smaller network or batch"
+        _say(f"not enough memory: {error}", hint, "memory", as_json=as_json)
+    else:
+        message = f"unexpected {type(error).__name__}: {error}"
+        hint = "this is a defect; run again with --debug and report what it prints"
+        _say(message, hint, "internal", as_json=as_json)
 
 
 def _say(message: str, hint: str | None, code: str, *, as_json: bool) -> None:

@@ -49,6 +49,7 @@ def command(
     output: Output,
 ) -> int:
     """Measure how fast engines run a network, each in its own process, taking turns."""
+    from radixfmt.backends.parity import TOLERANCE
     from radixfmt.benchmark import bench
     from radixfmt.benchmark.environment import environment
     from radixfmt.benchmark.table import table
@@ -68,7 +69,11 @@ def command(
         "results": [result.as_json() for result in results],
     }
     output.answer(table(results), record)
-    return 0 if old is None else _compare(old, results, output)
+    off = [result.engine for result in results if not result.parity.max_rel <= TOLERANCE]
+    for name in off:
+        output.note(f"parity fails: {name} is further than {TOLERANCE:g} from the reference")
+    slower = 0 if old is None else _compare(old, results, output)
+    return 1 if off else slower
 
 
 def _read(path: str) -> dict[str, Any]:

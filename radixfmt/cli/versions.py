@@ -16,14 +16,12 @@ def versions(*, verbose: bool) -> str:
     """Return the versions of the package, the format and, if verbose, the libraries."""
     lines = [f"radixfmt {__version__}"]
     if verbose:
-        import h5py
-
-        from radixfmt.storage import FORMAT_VERSION
+        from radixfmt.storage import FORMAT_VERSION, HDF5_VERSION
 
         lines[0] += f" (format {FORMAT_VERSION})"
         lines.append(f"python {sys.version.split()[0]}")
         lines += [f"{name} {_installed(name)}" for name in LIBRARIES]
-        lines.append(f"HDF5 {h5py.version.hdf5_version}")
+        lines.append(f"HDF5 {HDF5_VERSION}")
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radixfmt.errors import ParameterError
+from radixfmt.errors import ParameterError, UnsupportedError
 from radixfmt.findings import refuse
 from radixfmt.model.columns import ArrayColumns, index_dtype
 from radixfmt.model.invariants import problems
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 BLOCK_EDGES = 1 << 22
 """Edges per block when a whole pattern is walked: 32 MiB of int64 indices."""
+
+
+LARGEST_WHOLE = 2**33
+"""Edges of a pattern that may be asked for at once: 32 GiB of int32 indices."""
 
 
 class Pattern:
@@ -159,6 +163,11 @@ class Pattern:
         return f"<Pattern{kind} {self.shape[0]} → {self.shape[1]}, {self.nnz} edges>"
 
     def _all(self) -> Columns:
+        if self.nnz > LARGEST_WHOLE:
+            raise UnsupportedError(
+                f"a pattern of {self.nnz} edges cannot be held whole; at most {LARGEST_WHOLE} can",
+                hint="ask for column ranges: pattern.columns(start, stop)",
+            )
         if self._whole is None:
             self._whole = self._source.columns(0, self.shape[1])
         return self._whole

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from radixfmt.errors import FormatError
 
+HDF5_VERSION: str = h5py.version.hdf5_version
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 LARGEST_CHUNK = 16 << 20
 LARGEST_TEXT = 16 << 20

@@ -1,0 +1,54 @@
+"""Input samples as every runner takes them, and the tiles in which it runs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radixfmt.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+TILE = 256
+"""Most rows per tile; larger tiles were never faster."""
+
+CACHED = 2**19
+"""Values of one layer that a tile may have: 2 MiB of float32 stay in cache, with what is gathered
+from them. Of 4096 neurons 128 rows run about 1.1 times as fast as 256, of 16384 neurons 32 or 64
+rows 1.6 times."""
+
+
+def checked(x: Any, width: int | None, dtype: np.dtype[Any], *, rank: int = 2) -> NDArray[Any]:
+    """Return `x` as an array of `dtype` with `rank` axes and `width` values in the last one.
+
+    Raises:
+        InputError: another rank or width, or values that are not real numbers.
+    """
+    samples = np.asarray(x)
+    if samples.dtype.kind not in "biuf":
+        raise InputError(
+            f"input: expected numbers, got dtype {samples.dtype}",
+            hint="complex, text and object arrays cannot be run",
+        )
+    if samples.ndim != rank:
+        raise InputError(
+            f"input: expected {rank} axes, rows first, got shape {samples.shape}",
+            hint="one sample x is x[None, :]" if samples.ndim == rank - 1 else None,
+        )
+    if width is not None and samples.shape[-1] != width:
+        raise InputError(f"input: expected n_in = {width} values per row, got {samples.shape[-1]}")
+    return np.ascontiguousarray(samples, dtype)
+
+
+def tile_for(width: int) -> int:
+    """Return how many rows to run at a time through layers of about `width` neurons."""
+    return max(32, min(TILE, CACHED // max(width, 1)))
+
+
+def tiles(rows: int, tile: int) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) of runs of at most `tile` rows."""
+    return ((start, min(start + tile, rows)) for start in range(0, rows, tile))

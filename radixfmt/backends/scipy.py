@@ -1,0 +1,98 @@
+"""scipy's CSR product: the float64 reference, and a peer in float32 to measure against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from radixfmt.backends import backend
+from radixfmt.backends.samples import TILE, checked, tile_for, tiles
+from radixfmt.backends.sparse_walk import check, transposed, walk
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from radixfmt.model.network import Network
+
+
+def reference(network: Network, x: Any) -> NDArray[np.float64]:
+    """Return the outputs in float64, the yardstick of every other way to run a network.
+
+    One layer is in memory at a time.
+
+    Args:
+        network: of linear layers with weights and elementwise operators.
+        x: `[B, n_in]` real numbers.
+
+    Returns:
+        float64 `[B, n_out]`.
+
+    Raises:
+        InputError: samples of another shape.
+        UnsupportedError: another operator, or a layer without weights.
+    """
+    check(network)
+    dtype = np.dtype(np.float64)
+    samples = checked(x, _width(network), dtype)
+
+    def product(i: int, columns: NDArray[Any]) -> NDArray[Any]:
+        matrix, bias = transposed(network.layers[i], dtype)
+        made = np.empty((matrix.shape[0], columns.shape[1]), dtype)
+        for start, stop in tiles(columns.shape[1], TILE):
+            made[:, start:stop] = matrix @ columns[:, start:stop]
+        return made if bias is None else np.add(made, bias, out=made)
+
+    return np.ascontiguousarray(walk(network, samples.T, product).T)
+
+
+@backend("scipy")
+class ScipySession:
+    """CSR weights built once; the batch runs in tiles that stay in cache, as everyone's does.
+
+    Args:
+        network: of linear layers with weights and elementwise operators.
+        tile: samples per tile; None for the default that `Session` has too.
+        dtype: of weights and activations.
+    """
+
+    provider = "scipy CSR"
+
+    def __init__(
+        self, network: Network, *, tile: int | None = None, dtype: str = "float32"
+    ) -> None:
+        check(network)
+        self._network = network
+        self._tile = tile or tile_for(network.headers[0][1][0])
+        self._n_out = network.headers[-1][1][1]
+        self._dtype = np.dtype(dtype)
+        self._layers = [transposed(layer, self._dtype) for layer in network.layers]
+
+    def run(self, x: Any) -> NDArray[Any]:
+        """Return the outputs `[B, n_out]` of samples `[B, n_in]`."""
+        samples = checked(x, _width(self._network), self._dtype)
+        y = np.empty((samples.shape[0], self._n_out), self._dtype)
+        for start, stop in tiles(samples.shape[0], self._tile):
+            columns = np.ascontiguousarray(samples[start:stop].T)
+            y[start:stop] = walk(self._network, columns, self._product).T
+        return y
+
+    def _product(self, i: int, columns: NDArray[Any]) -> NDArray[Any]:
+        matrix, bias = self._layers[i]
+        made: NDArray[Any] = matrix @ columns
+        return made if bias is None else np.add(made, bias, out=made)
+
+    def close(self) -> None:
+        """Let go of the weights."""
+        self._layers = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _width(network: Network) -> int | None:
+    width = network.inputs[0].shape[1]
+    return width if isinstance(width, int) else None

@@ -1,0 +1,93 @@
+"""Running a network layer by layer on `[n, B]` arrays, whoever does the products."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radixfmt.backends import activations
+from radixfmt.errors import UnsupportedError
+from radixfmt.model.graph import ELEMENTWISE, topological_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import scipy.sparse as sp
+    from numpy.typing import NDArray
+
+    from radixfmt.model.layer import Layer
+    from radixfmt.model.network import Network
+
+    Product = Callable[[int, NDArray[Any]], NDArray[Any]]
+
+
+def check(network: Network) -> None:
+    """Refuse a network that is not made of linear layers and elementwise operators.
+
+    Raises:
+        UnsupportedError: another operator, or not one input and one output of rank 2.
+    """
+    for node in network.graph:
+        if node.op != "SparseLinear" and node.op not in ELEMENTWISE:
+            raise UnsupportedError(
+                f"operator {node.op}: only linear layers and elementwise operators run here",
+                hint="use Session, which runs every ONNX operator",
+            )
+    ranks = [len(value.shape) for value in (*network.inputs, *network.outputs)]
+    if ranks != [2, 2]:
+        raise UnsupportedError("expected one input and one output of shape [B, n]")
+
+
+def walk(network: Network, x: NDArray[Any], product: Product) -> NDArray[Any]:
+    """Return the network's output, `[n_out, B]`, for `x`, `[n_in, B]`.
+
+    Args:
+        network: that `check` accepts.
+        x: samples in columns; not changed.
+        product: returns layer i applied to an array `[n, B]`, as a new array.
+    """
+    nodes = [network.graph[i] for i in topological_order(network.graph) or ()]
+    uses = Counter(node.inputs[0] for node in nodes)
+    target = network.outputs[0].name
+    uses[target] += 1
+    uses[network.inputs[0].name] += 1  # the caller keeps x
+    made = {network.inputs[0].name: x}
+    for node in nodes:
+        source = node.inputs[0]
+        uses[source] -= 1
+        last = uses[source] == 0
+        array = made.pop(source) if last else made[source]
+        if node.layer is not None:
+            made[node.outputs[0]] = product(node.layer, array)
+        else:
+            array = array if last else array.copy()
+            made[node.outputs[0]] = activations.apply(node, array, network.tensors)
+    return made[target]
+
+
+def transposed(layer: Layer, dtype: np.dtype[Any]) -> tuple[sp.csr_array, NDArray[Any] | None]:
+    """Return Wᵀ, `[n_out, n_in]`, and the bias as a column `[n_out, 1]`, both of `dtype`.
+
+    Raises:
+        UnsupportedError: a layer without weights.
+    """
+    import scipy.sparse as sp
+
+    if layer.weights is None:
+        raise UnsupportedError(
+            f"{layer.name}: it has no weights, so there is nothing to run",
+            hint="generate it with --weights he, or use `radixfmt convert IN OUT --weights he`",
+        )
+    n_in, n_out = layer.pattern.shape
+    data = np.broadcast_to(layer.weights.astype(dtype), (layer.pattern.nnz,))
+    # grouped by output, a pattern is the CSR of Wᵀ as it stands
+    matrix = sp.csr_array(
+        (np.ascontiguousarray(data), layer.pattern.indices, layer.pattern.indptr),
+        shape=(n_out, n_in),
+    )
+    bias = None
+    if layer.bias is not None:
+        bias = np.broadcast_to(layer.bias.astype(dtype), (n_out,))[:, None]
+    return matrix, bias

@@ -1,0 +1,163 @@
+"""The process one engine runs in: `python -m radixfmt.benchmark.worker`.
+
+It talks JSON lines. In: a job, then any number of "run", then "finish". Out, one line for each:
+`{ready: {…}}`, `{ns: …}`, `{finished: {…}}`, or `{error: {…}}` and the end. It ends when its input
+does, even in the middle of a run, so that a parent that dies takes it along.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+
+from radixfmt.benchmark.clock import Clock
+from radixfmt.benchmark.engines import TILE, Ready, Settings, engine
+from radixfmt.benchmark.job import Job
+from radixfmt.benchmark.workload import checked_rows, samples
+from radixfmt.errors import RadixfmtError
+from radixfmt.model.layer import Layer
+from radixfmt.model.network import chain
+from radixfmt.model.pattern import Pattern
+from radixfmt.storage import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+SAMPLE_NS = 20_000_000
+"""A sample repeats runs until it is about this long, so that short runs are timed well."""
+
+TRIAL_NS = 2_000_000_000
+"""Trying one config ends after this long or three runs."""
+
+
+def main() -> None:
+    """Do one job over stdin and stdout."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints goes to stderr, not into the conversation
+    messages: SimpleQueue[Any] = SimpleQueue()
+    Thread(target=_listen, args=(messages,), daemon=True).start()
+    try:
+        _serve(messages.get, channel)
+    except RadixfmtError as error:
+        problem = {"type": type(error).__name__, "message": str(error), "hint": error.hint}
+        _say(channel, {"error": problem | {"code": error.code}})
+
+
+def _listen(messages: SimpleQueue[Any]) -> None:
+    """Pass on what the parent says; when it has said its last, end the process at once."""
+    for line in sys.stdin:
+        messages.put(json.loads(line))
+    os._exit(0)
+
+
+def _say(channel: TextIO, message: Mapping[str, Any]) -> None:
+    channel.write(json.dumps(message) + "\n")
+    channel.flush()
+
+
+def _serve(hear: Callable[[], Any], channel: TextIO) -> None:
+    message = hear()
+    job = Job(**message | {"settings": Settings(**message["settings"])})
+    config = _fastest_config(job)
+    ready, x, clock = _prepare(job, config)
+    with clock("first"):
+        y = ready.run(x)
+    runs = max(1, SAMPLE_NS // max(1, _time(ready, x)))
+    _say(
+        channel,
+        {
+            "ready": {
+                "provider": ready.provider,
+                "lowering": ready.lowering,
+                "config": {**config, "runs_per_sample": runs},
+                "samples": clock.samples,
+            }
+        },
+    )
+    while hear() == "run":
+        start = perf_counter_ns()
+        for _ in range(runs):
+            y = ready.run(x)
+        _say(channel, {"ns": (perf_counter_ns() - start) // runs})
+    np.save(job.outputs, y[checked_rows(job.settings.batch)])
+    _say(channel, {"finished": {"peak_bytes": _peak_bytes()}})
+
+
+def _prepare(job: Job, config: Mapping[str, Any]) -> tuple[Ready, NDArray[np.float32], Clock]:
+    """Return the engine at work on the file, its samples, and the phases until here."""
+    _rehearse(job)
+    clock = Clock()
+    with clock("read"):
+        network = read(job.path)
+    x = samples(network, job.settings.batch, job.seed)
+    return engine[job.engine](network, job.settings, config, clock), x, clock
+
+
+def _rehearse(job: Job) -> None:
+    """Run a network of two neurons once: phases then time the work, not the imports."""
+    tiny = chain([Layer("tiny", Pattern.explicit((2, 2), [0, 2, 4], [0, 1, 0, 1]), 1.0)])
+    config = engine.facts(job.engine)["configs"][0]
+    with suppress(RadixfmtError):  # what is really wrong shows with the real network
+        ready = engine[job.engine](tiny, job.settings, config, Clock())
+        ready.run(np.ones((2, 2), np.float32))
+
+
+def _fastest_config(job: Job) -> Mapping[str, Any]:
+    """Return the config under which this engine is fastest on this job.
+
+    Each is set up, timed and let go before the next, so that the peak memory is that of one.
+    """
+    known: tuple[Mapping[str, Any], ...] = engine.facts(job.engine)["configs"]
+    # a tile that holds the whole batch is no other config than no tile
+    configs = [c for c in known if (c.get("tile") or 0) < job.settings.batch] or known
+    if len(configs) == 1:
+        return configs[0]
+    taken = []
+    for config in configs:
+        ready, x, _ = _prepare(job, config)
+        ready.run(x[:TILE])
+        runs = [_time(ready, x)]
+        while len(runs) < 3 and sum(runs) < TRIAL_NS:
+            runs.append(_time(ready, x))
+        taken.append(min(runs))
+        del ready, x
+        gc.collect()
+    return configs[int(np.argmin(taken))]
+
+
+def _time(ready: Ready, x: NDArray[np.float32]) -> int:
+    """Return the nanoseconds of one run."""
+    start = perf_counter_ns()
+    ready.run(x)
+    return perf_counter_ns() - start
+
+
+def _peak_bytes() -> int | None:
+    """Return the largest resident memory of this process, None where the system does not tell."""
+    with suppress(OSError):
+        # Linux' ru_maxrss starts at the parent's memory: it outlives exec. VmHWM does not.
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        for line in status.splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS
+
+
+if __name__ == "__main__":
+    main()

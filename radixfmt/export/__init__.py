@@ -1,0 +1,41 @@
+"""Export: a network becomes an ONNX model, each layer in the form that runs fastest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from radixfmt.export.exported import Choice, Exported
+from radixfmt.export.exporter import export
+from radixfmt.export.save import save
+
+if TYPE_CHECKING:
+    import onnx
+
+    from radixfmt.model.network import Network
+
+__all__ = ["Choice", "Exported", "export", "save", "to_onnx"]
+
+
+def to_onnx(
+    network: Network,
+    *,
+    lowering: str = "auto",
+    target: str = "cpu",
+    batch: int | None = None,
+    layout: str = "batch-major",
+) -> onnx.ModelProto:
+    """Return `network` as an ONNX model of standard operators (opset 21, IR 10).
+
+    Args:
+        network: with weights.
+        lowering: "auto" for the cheapest of each layer, or a registered name for all of them.
+        target: "cpu" or "cuda": what the model will run on.
+        batch: rows of every run, or None to leave the batch open.
+        layout: "batch-major", [B, n] → [B, m], or "feature-major", [n, B] → [m, B].
+
+    Raises:
+        ParameterError: `target`, `batch` or `layout` is none of these.
+        UnknownNameError: no such lowering.
+        UnsupportedError: the network or a layer cannot be exported; the message says which.
+    """
+    return export(network, lowering=lowering, target=target, batch=batch, layout=layout).model

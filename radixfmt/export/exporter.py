@@ -1,0 +1,187 @@
+"""From a network to an ONNX model: check, plan, walk the graph, sign the result."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radixfmt.errors import ParameterError, UnsupportedError
+from radixfmt.export.costs import PLANNING_BATCH, costs_of
+from radixfmt.export.exported import Choice, Exported
+from radixfmt.export.graph import BATCH_MAJOR, FEATURE_MAJOR, GraphBuilder
+from radixfmt.export.lowerings import Setting
+from radixfmt.export.planner import AUTO, plan
+from radixfmt.export.shapes import IR_VERSION, OPSET, rank, tensor_types
+from radixfmt.export.walk import Walk
+from radixfmt.model.digest import digests, layer_digests
+from radixfmt.model.graph import topological_order
+from radixfmt.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import onnx
+
+    from radixfmt.model.graph import Value
+    from radixfmt.model.layer import Layer
+    from radixfmt.model.network import Network
+
+LARGEST_MODEL = 2**31 - 2**20
+"""Bytes of weights that fit one protobuf file, with a little room for the rest."""
+
+
+def export(
+    network: Network,
+    *,
+    lowering: str = AUTO,
+    target: str = "cpu",
+    batch: int | None = None,
+    layout: str = BATCH_MAJOR,
+) -> Exported:
+    """Return `network` as an ONNX model, and why each layer looks as it does.
+
+    Args:
+        network: with weights; each layer is made once.
+        lowering: "auto" for the cheapest of each layer, or a registered name for all of them.
+        target: "cpu" or "cuda": what the model will run on.
+        batch: rows of every run, or None to leave the batch open.
+        layout: "batch-major", [B, n] → [B, m], or "feature-major", [n, B] → [m, B].
+
+    Raises:
+        ParameterError: `target`, `batch` or `layout` is none of these.
+        UnknownNameError: no such lowering.
+        UnsupportedError: a layer without weights, a convolution, a lowering that cannot express
+            a layer, or more than 2 GB of weights.
+    """
+    _check(network, batch, layout)
+    dtype = np.dtype(network.inputs[0].dtype if network.inputs else "float32")
+    dtype = dtype if dtype.kind == "f" else np.dtype("float32")
+    setting = Setting(batch or PLANNING_BATCH, target, costs_of(target), dtype.itemsize)
+    nodes = [network.graph[i] for i in topological_order(network.graph) or ()]
+    types = tensor_types(network, nodes, dtype)
+    flat = [True] * len(network.headers)
+    for node in nodes:
+        if node.layer is not None:
+            flat[node.layer] &= rank(types.get(node.inputs[0])) == 2
+    layers, signed = [], []
+    for layer in network.layers:
+        _check_layer(layer)
+        layers.append(layer)
+        signed.append(layer_digests(layer))
+    plans = plan(network, nodes, layers, flat, setting, wanted=lowering, layout=layout)
+    _check_size(sum(p.estimate.weight_bytes for p in plans))
+    graph = GraphBuilder(
+        dtype,
+        # onnxruntime's CPU Conv is float32 only; cuDNN's grouped one is slow
+        convolutions=target == "cpu" and dtype == np.float32,
+        reserved=[value.name for value in (*network.inputs, *network.outputs)],
+    )
+    walk = Walk(network, layers, plans, graph, layout)
+    for i, node in enumerate(nodes):
+        walk.emit(i, node)
+    walk.finish()
+    choices = tuple(
+        Choice(layer.name, p.lowering, p.why) for layer, p in zip(layers, plans, strict=True)
+    )
+    found = digests(network, signed)
+    model = _model(network, graph, batch, layout)
+    _sign(model, network, choices, {"topology": found.topology, "content": found.content}, layout)
+    return Exported(model, choices)
+
+
+def _check(network: Network, batch: int | None, layout: str) -> None:
+    if batch is not None and batch < 1:
+        raise ParameterError(f"batch: expected at least 1, or None for an open one, got {batch}")
+    if layout not in (BATCH_MAJOR, FEATURE_MAJOR):
+        raise ParameterError(f"layout: expected {BATCH_MAJOR} or {FEATURE_MAJOR}, got {layout!r}")
+    for value in (*network.inputs, *network.outputs):
+        if layout == FEATURE_MAJOR and (len(value.shape) != 2 or isinstance(value.shape[1], str)):
+            raise UnsupportedError(
+                f"{value.name}: {FEATURE_MAJOR} asks for shape [B, n], got {list(value.shape)}",
+                hint=f"use layout {BATCH_MAJOR}",
+            )
+
+
+def _check_layer(layer: Layer) -> None:
+    if layer.kind != "linear":
+        raise UnsupportedError(f"{layer.name}: {layer.kind} layers cannot be exported yet")
+    if layer.dtype is None:
+        raise UnsupportedError(
+            f"{layer.name}: it has no weights, so there is nothing to run",
+            hint="generate it with --weights he, or use `radixfmt convert IN OUT --weights he`",
+        )
+
+
+def _check_size(weight_bytes: int) -> None:
+    if weight_bytes > LARGEST_MODEL:
+        raise UnsupportedError(
+            f"the model's weights take {weight_bytes} bytes; one ONNX file holds {LARGEST_MODEL}",
+            hint="use --lowering blocked if dense was asked for, or export fewer layers at a time",
+        )
+
+
+def _model(
+    network: Network, graph: GraphBuilder, batch: int | None, layout: str
+) -> onnx.ModelProto:
+    """Return the graph as a model with the network's inputs and outputs."""
+    from onnx import helper
+
+    first = network.inputs[0].shape[0] if network.inputs and network.inputs[0].shape else None
+
+    def declared(values: Sequence[Value]) -> list[onnx.ValueInfoProto]:
+        found = []
+        for value in values:
+            kind = np.dtype(value.dtype)
+            element = helper.np_dtype_to_tensor_dtype(graph.dtype if kind.kind == "f" else kind)
+            shape = [
+                batch if batch and isinstance(size, str) and size == first else size
+                for size in value.shape
+            ]
+            if layout == FEATURE_MAJOR:
+                shape.reverse()
+            found.append(helper.make_tensor_value_info(value.name, element, shape))
+        return found
+
+    return helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            network.metadata.name or "network",
+            declared(network.inputs),
+            declared(network.outputs),
+            graph.initializers,
+        ),
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        producer_name="radixfmt",
+        producer_version=__version__,
+    )
+
+
+def _sign(
+    model: onnx.ModelProto,
+    network: Network,
+    choices: Sequence[Choice],
+    found: dict[str, str],
+    layout: str,
+) -> None:
+    """Record where the model comes from in its metadata."""
+    from onnx import helper
+
+    from radixfmt.storage import FORMAT_VERSION
+
+    used = {choice.lowering for choice in choices}
+    lowerings: Any = {choice.name: choice.lowering for choice in choices}
+    record = {
+        "format_version": FORMAT_VERSION,
+        "content_digest": found["content"],
+        "topology_digest": found["topology"],
+        "lowering": used.pop() if len(used) == 1 else json.dumps(lowerings),
+        "layout": layout,
+    }
+    for step in network.metadata.provenance:
+        if step.get("activity") == "generate":
+            kept = {key: value for key, value in step.items() if key != "activity"}
+            record["generator"] = json.dumps(kept, sort_keys=True)
+    helper.set_model_props(model, {f"radixfmt.{key}": value for key, value in record.items()})

@@ -1,0 +1,183 @@
+"""The ONNX graph under construction: names, constants, nodes, and the layout of tensors.
+
+Batch-major tensors are `[B, n]` (or any other rank) with neurons in their order. Feature-major
+ones are `[1, N, B, 1]` where products are pointwise convolutions and `[N, B]` where they are
+MatMuls; their rows may lie in any order, with padding rows between.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import onnx
+    from numpy.typing import NDArray
+
+    from radixfmt.model.layer import Layer
+
+BATCH_MAJOR, FEATURE_MAJOR = "batch-major", "feature-major"
+
+
+class Tensor(NamedTuple):
+    """A tensor of the graph.
+
+    Attributes:
+        name: in the ONNX graph.
+        place: feature-major: int64 `[n]`, the row of each neuron; None: batch-major.
+        size: feature-major: number of rows, padding included.
+    """
+
+    name: str
+    place: NDArray[np.int64] | None = None
+    size: int = 0
+
+
+class GraphBuilder:
+    """Collects nodes and constants under unique names.
+
+    Args:
+        dtype: of activations and weights.
+        convolutions: whether products are grouped pointwise convolutions, which fuse with bias and
+            activation on CPU (float32 only there), or batched MatMuls.
+        reserved: names of the graph's inputs and outputs.
+    """
+
+    def __init__(
+        self, dtype: np.dtype[Any], *, convolutions: bool, reserved: Sequence[str]
+    ) -> None:
+        self.dtype = dtype
+        self.convolutions = convolutions
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self._names = set(reserved)
+        self._constants: dict[tuple[Any, ...], str] = {}
+        self._turned: dict[tuple[str, ...], str] = {}
+
+    def unique(self, wanted: str) -> str:
+        """Return `wanted`, or it with a number if the name is taken, and take it."""
+        name, count = wanted, 1
+        while name in self._names:
+            count += 1
+            name = f"{wanted}_{count}"
+        self._names.add(name)
+        return name
+
+    def constant(self, wanted: str, array: NDArray[Any]) -> str:
+        """Return the name of an initializer with these elements; small equal ones are shared."""
+        from onnx import numpy_helper
+
+        key = (array.dtype.str, array.shape, array.tobytes()) if array.size <= 64 else ()
+        if key in self._constants:
+            return self._constants[key]
+        name = self.unique(wanted)
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        if key:
+            self._constants[key] = name
+        return name
+
+    def add(self, op: str, inputs: Sequence[str], wanted: str, **attributes: Any) -> str:
+        """Add a node with one output, named like it, and return the name."""
+        from onnx import helper
+
+        name = self.unique(wanted)
+        self.nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
+        return name
+
+    def bias(self, layer: Layer) -> NDArray[Any]:
+        """Return the layer's bias as `[n_out]` of the model's dtype."""
+        assert layer.bias is not None  # noqa: S101  callers ask first
+        return np.broadcast_to(layer.bias.astype(self.dtype), (layer.pattern.shape[1],))
+
+    def gather(self, scope: str, x: Tensor, rows: NDArray[np.int64]) -> str:
+        """Return rows `[groups, k]` of feature-major `x`, as `product` takes them."""
+        identity = rows.size == x.size and bool((rows.reshape(-1) == np.arange(rows.size)).all())
+        if self.convolutions:
+            if identity:
+                return x.name
+            index = self.constant(f"{scope}/rows", rows.reshape(-1))
+            return self.add("Gather", [x.name, index], f"{scope}/gather", axis=1)
+        if identity:
+            shape = self.constant(f"{scope}/groups", np.array([*rows.shape, -1], np.int64))
+            return self.add("Reshape", [x.name, shape], f"{scope}/grouped")
+        index = self.constant(f"{scope}/rows", rows)
+        return self.add("Gather", [x.name, index], f"{scope}/gather", axis=0)
+
+    def product(self, scope: str, x: str, weight: NDArray[Any], bias: NDArray[Any] | None) -> str:
+        """Return the feature-major product of a matrix, or of one per group.
+
+        Args:
+            scope: prefix of names.
+            x: a feature-major tensor; for groups, what `gather` returned.
+            weight: `[m, k]`, or `[groups, m, k]`.
+            bias: `[groups · m]` or None.
+        """
+        groups = weight.shape[0] if weight.ndim == 3 else 1
+        m, k = weight.shape[-2:]
+        if self.convolutions:
+            kernel = weight.reshape(groups * m, k, 1, 1)
+            inputs = [x, self.constant(f"{scope}/weight", kernel)]
+            if bias is not None:
+                inputs.append(self.constant(f"{scope}/bias", bias))
+            return self.add("Conv", inputs, f"{scope}/conv", group=groups, kernel_shape=[1, 1])
+        # both sides carry the group axis: cuBLAS then needs one strided call
+        made = self.add("MatMul", [self.constant(f"{scope}/weight", weight), x], f"{scope}/matmul")
+        if bias is not None:
+            column = self.constant(f"{scope}/bias", bias.reshape(*weight.shape[:-1], 1))
+            made = self.add("Add", [made, column], f"{scope}/add")
+        if weight.ndim == 3:
+            shape = self.constant(f"{scope}/flat", np.array([groups * m, -1], np.int64))
+            made = self.add("Reshape", [made, shape], f"{scope}/ungrouped")
+        return made
+
+    def to_features(self, x: Tensor, width: int) -> Tensor:
+        """Return `x` feature-major; a batch-major `x` is `[B, width]`."""
+        if x.place is not None:
+            return x
+        turned = self._once("Transpose", x.name, f"{x.name}/turned", perm=[1, 0])
+        return self.from_columns(turned, width)
+
+    def from_columns(self, name: str, width: int) -> Tensor:
+        """Return the feature-major tensor of a plain `[width, B]` one."""
+        if self.convolutions:
+            axes = self.constant("axes", np.array([0, 3], np.int64))
+            name = self._once("Unsqueeze", name, f"{name}/features", axes)
+        return Tensor(name, np.arange(width), width)
+
+    def to_columns(self, x: Tensor) -> str:
+        """Return `x` as a plain `[n, B]` tensor, neurons in their order."""
+        if x.place is None:
+            return self._once("Transpose", x.name, f"{x.name}/turned", perm=[1, 0])
+        name = x.name
+        if self.convolutions:
+            axes = self.constant("axes", np.array([0, 3], np.int64))
+            name = self._once("Squeeze", name, f"{name}/columns", axes)
+        if x.place.size == x.size and bool((x.place == np.arange(x.size)).all()):
+            return name
+        index = self.constant(f"{x.name}/order", x.place)
+        return self._once("Gather", name, f"{x.name}/ordered", index, axis=0)
+
+    def to_rows(self, x: Tensor) -> Tensor:
+        """Return `x` batch-major, neurons in their order."""
+        if x.place is None:
+            return x
+        columns = self.to_columns(x)
+        return Tensor(self._once("Transpose", columns, f"{x.name}/rows", perm=[1, 0]))
+
+    def rename(self, old: str, new: str) -> None:
+        """Call the tensor `old`, which a node makes, `new` everywhere."""
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                for i, name in enumerate(names):
+                    if name == old:
+                        names[i] = new
+
+    def _once(self, op: str, source: str, wanted: str, *more: str, **attributes: Any) -> str:
+        """Add a change of layout, unless the same tensor has been through it already."""
+        key = (op, source, *more)
+        if key not in self._turned:
+            self._turned[key] = self.add(op, [source, *more], wanted, **attributes)
+        return self._turned[key]

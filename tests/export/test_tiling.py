@@ -1,0 +1,90 @@
+"""Tiles hold every edge once, and find the structure that is there."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import radixfmt as rx
+from radixfmt.export.costs import COSTS, costs_of
+from radixfmt.export.tiling import tiling
+
+
+def of_mask(mask):
+    import scipy.sparse as sp
+
+    return rx.Pattern.from_scipy(sp.csc_array(mask))
+
+
+def cost(groups, m, k):
+    return COSTS["cpu"].blocked(groups, m, k, 256)
+
+
+def rebuilt(tiles, shape, weights):
+    """Return the dense W that the tiles hold."""
+    blocks = tiles.blocks(weights, np.dtype(np.float64))
+    w = np.zeros(shape)
+    for block, outputs, inputs in zip(blocks, tiles.outputs, tiles.inputs, strict=True):
+        real_out, real_in = outputs >= 0, inputs >= 0
+        assert not block[~real_out].any()
+        assert not block[:, ~real_in].any()
+        w[np.ix_(inputs[real_in], outputs[real_out])] += block[np.ix_(real_out, real_in)].T
+    return w
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_in=st.integers(1, 50),
+    n_out=st.integers(1, 90),
+    density=st.sampled_from([0, 0.05, 0.5, 1]),
+)
+@settings(max_examples=60, deadline=None)
+def test_tiles_hold_every_edge_once(seed, n_in, n_out, density):
+    rng = np.random.default_rng(seed)
+    mask = rng.random((n_in, n_out)) < density
+    pattern = of_mask(mask)
+    weights = rng.standard_normal(pattern.nnz)
+    tiles = tiling(pattern, cost)
+    assert np.array_equal(
+        rebuilt(tiles, pattern.shape, weights), pattern.to_scipy(weights).toarray()
+    )
+    place = tiles.place(n_out)
+    assert np.array_equal(tiles.outputs.reshape(-1)[place], np.arange(n_out))
+
+
+def size(**parameters):
+    index = parameters.pop("index", 0)
+    return tiling(rx.generate("radix-net", **parameters).layers[index].pattern, cost).size
+
+
+@pytest.mark.parametrize("direction", [-1, 1])
+def test_finds_equal_input_sets(direction):
+    parameters = {"systems": [[2] * 6], "widths": [16] * 7, "direction": direction}
+    assert size(**parameters) == (64, 16, 32)
+    assert size(**parameters, index=5) == (32, 32, 32)
+
+
+@pytest.mark.parametrize("direction", [-1, 1])
+@pytest.mark.parametrize("index", [0, 1])
+def test_finds_windows_of_any_stride(direction, index):
+    groups, m, k = size(systems=[[32, 16, 2]], direction=direction, index=index)
+    edges = (32, 16)[index] * 1024
+    assert groups * m * k <= 2.1 * edges
+
+
+def test_finds_equal_sets_after_relabelling():
+    layer = rx.generate("graph-challenge", neurons=1024, layers=9).layers[8]
+    assert tiling(layer.pattern, cost).size == (64, 16, 32)
+
+
+def test_uneven_groups_are_padded():
+    mask = np.zeros((12, 13), bool)
+    mask[:3, :8] = True
+    mask[3:12, 8:] = True
+    tiles = tiling(of_mask(mask), cost)
+    assert tiles.size[0] * tiles.size[1] >= 13
+
+
+def test_unknown_target():
+    with pytest.raises(rx.RadixfmtError, match="expected cpu or cuda, got 'tpu'"):
+        costs_of("tpu")
