@@ -159,5 +159,5 @@ def test_save_replaces_only_when_told(challenge, tmp_path):
     assert "--overwrite" in caught.value.hint
     save(model, path, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
-    with pytest.raises(rx.RadixfmtError, match="No such file"):
+    with pytest.raises(rx.RadixfmtError, match="folder does not exist"):
         save(model, tmp_path / "nowhere" / "model.onnx")
