@@ -79,7 +79,7 @@ def command(
     if categories is not None:
         alive = np.flatnonzero(y.reshape(len(y), -1).any(axis=1))
         write_categories(categories, alive, overwrite=overwrite)
-        record["categories"] = {"output": categories, "count": len(alive)}
+        record["categories"] = [int(row) + 1 for row in alive]
         lines.append(f"categories: {len(alive)} of {len(y)} rows stay alive: {categories}")
     output.answer("\n".join(lines), record)
     return 0

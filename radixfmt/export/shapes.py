@@ -92,7 +92,7 @@ def node_proto(i: int, node: Node, inputs: Sequence[str], outputs: Sequence[str]
             )
         kind = int(known[name].type.value)
         if kind == onnx.AttributeProto.FLOAT and isinstance(value, int):
-            value = float(value)  # JSON does not tell 1 from 1.0
+            value = float(value)  # a network may be built with 1 where ONNX wants 1.0
         elif kind == onnx.AttributeProto.FLOATS and isinstance(value, tuple):
             value = tuple(map(float, value))
         try:

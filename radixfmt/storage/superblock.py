@@ -54,7 +54,7 @@ def check_superblock(path: str | os.PathLike[str], *, trusted: bool) -> int:
             "an HDF5 superblock that is not opened from a stranger",
             expected="version 2 or 3, 8-byte offsets, base 0",
             actual=f"version {version}",
-            hint="open it with trusted=True if you made it yourself",
+            hint="if you made it yourself: radixfmt.open(path, trusted=True) in Python",
         )
     if version == 3 and head[FLAGS] & OPEN_FOR_WRITING:
         raise _refuse(path, "RX0107", "marked as open for writing: its writer did not finish")
