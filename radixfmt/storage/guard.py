@@ -73,7 +73,8 @@ class Guard:
     def __init__(self, path: str | os.PathLike[str], *, trusted: bool = False) -> None:
         self.file = str(path)
         self.size = check_superblock(path, trusted=trusted)
-        self._declared = 0
+        self._declared: dict[str, int] = {}
+        self._total = 0
         try:
             self._h5 = h5py.File(path, "r", locking="best-effort")
         except (OSError, RuntimeError) as error:
@@ -166,8 +167,9 @@ class Guard:
         if used - FILTERS:
             raise self.refuse("RX1013", f"filter {min(used - FILTERS)} is not allowed", path)
         declared = int(np.prod(node.shape or (1,), dtype=object)) * node.id.get_type().get_size()
-        self._declared += declared
-        if self._declared > self.size * EXPANSION or (not used and declared > self.size):
+        self._total += declared - self._declared.get(path, 0)  # read again, it declares no more
+        self._declared[path] = declared
+        if self._total > self.size * EXPANSION or (not used and declared > self.size):
             raise self.refuse(
                 "RX1020", f"declares {declared} bytes, more than the file can hold", path
             )

@@ -176,3 +176,10 @@ def test_the_published_network_is_small_as_a_record(tmp_path):
     network = rx.generate("graph-challenge", neurons=1024, layers=120)
     rx.write(tmp_path / "gc.rx.h5", network)
     assert (tmp_path / "gc.rx.h5").stat().st_size < 240_000
+
+
+def test_layers_may_be_asked_for_again_and_again(tmp_path, small):
+    rx.write(tmp_path / "net.rx.h5", small, storage="explicit")
+    with rx.open(tmp_path / "net.rx.h5") as network:
+        for _ in range(3000):
+            assert network.layers[0].pattern.nnz == 24
