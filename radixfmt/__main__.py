@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -12,5 +13,11 @@ def main(argv: list[str] | None = None) -> int:
     return execute(sys.argv[1:] if argv is None else argv)
 
 
+def script() -> int:
+    """Run as a process of its own: a polite kill too leaves no temporary file behind."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    return main()
+
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(script())

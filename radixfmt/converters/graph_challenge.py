@@ -15,6 +15,7 @@ from radixfmt.converters import converter
 from radixfmt.converters.triples import format_triples, read_triples
 from radixfmt.errors import InputError, UnsupportedError
 from radixfmt.files import replacing_folder
+from radixfmt.model.digest import EXPANSION_LIMIT
 from radixfmt.model.layer import Layer
 from radixfmt.model.metadata import Metadata
 from radixfmt.model.network import LazyLayers, Network, chain
@@ -66,7 +67,7 @@ class GraphChallenge:
         """Write one file per layer; weights of a topology-only layer are written as 1.
 
         Raises:
-            UnsupportedError: layers that are not square and of one size, or not a chain.
+            UnsupportedError: layers that are not square and of one size, or too large for text.
         """
         headers = network.headers
         sizes = {size for _, shape in headers for size in shape}
@@ -80,6 +81,11 @@ class GraphChallenge:
         losses = {"names and metadata", "the graph: activations and the order of layers"}
         with replacing_folder(path, overwrite=overwrite) as folder:
             for i, layer in enumerate(network.layers):
+                if layer.pattern.nnz > EXPANSION_LIMIT:
+                    raise UnsupportedError(
+                        f"graph-challenge: {layer.name} has {layer.pattern.nnz} edges; text files "
+                        f"are written for at most {EXPANSION_LIMIT}"
+                    )
                 if layer.bias is not None:
                     losses.add("biases")
                 if layer.dtype is None:

@@ -11,7 +11,7 @@ from radixfmt.encodings import Member, pattern_encoding, value_encoding
 from radixfmt.errors import ParameterError, UnsupportedError
 from radixfmt.files import replacing
 from radixfmt.model.canonical import canonical_json
-from radixfmt.model.digest import LayerDigests, digests, graph_json, layer_digests
+from radixfmt.model.digest import EXPANSION_LIMIT, LayerDigests, digests, graph_json, layer_digests
 from radixfmt.storage.binsparse import descriptor
 from radixfmt.storage.guard import LARGEST_ATTRIBUTE
 from radixfmt.storage.header import VALUE_TYPES, LayerHeader
@@ -103,6 +103,12 @@ def _write_layer(group: Any, layer: Layer, found: LayerDigests, storage: str) ->
         or len(canonical_json(layer.pattern.record or {})) > LARGEST_ATTRIBUTE - 4096
     ):
         patterns = "explicit"
+    if patterns == "explicit" and layer.pattern.nnz > EXPANSION_LIMIT:
+        raise UnsupportedError(
+            f"{layer.name}: {layer.pattern.nnz} edges; at most {EXPANSION_LIMIT} of a layer are "
+            "written out",
+            hint="keep the generator's record: storage procedural",
+        )
     pattern = pattern_encoding[patterns].encode(layer.pattern)
     weights = next(name for name, entry in value_encoding.items() if entry.accepts(layer))
     values = value_encoding[weights].encode(layer)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import sys
+import time
 
 import click
 import numpy as np
@@ -174,3 +176,23 @@ def test_a_closed_pipe_is_silent(net):
     ) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+def test_a_polite_kill_leaves_no_temporary_file(tmp_path):
+    """The network is far too large to be finished when the signal comes."""
+    words = [
+        "generate",
+        "graph-challenge",
+        "--neurons",
+        "65536",
+        "--layers",
+        "100000",
+        "-o",
+        "net.rx.h5",
+    ]
+    with subprocess.Popen([sys.executable, "-m", "radixfmt", *words], cwd=tmp_path) as process:
+        while not list(tmp_path.iterdir()):
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []

@@ -183,3 +183,16 @@ def test_layers_may_be_asked_for_again_and_again(tmp_path, small):
     with rx.open(tmp_path / "net.rx.h5") as network:
         for _ in range(3000):
             assert network.layers[0].pattern.nnz == 24
+
+
+def test_a_layer_too_large_to_write_out_is_refused_at_once(tmp_path):
+    network = rx.generate("radix-net", systems=[[64] * 6])
+    with pytest.raises(UnsupportedError, match="4398046511104 edges") as caught:
+        rx.write(tmp_path / "net.rx.h5", network, storage="explicit")
+    assert "procedural" in caught.value.hint
+    rx.write(tmp_path / "net.rx.h5", network)
+    with pytest.raises(UnsupportedError, match="edges"):
+        rx.convert(tmp_path / "net.rx.h5", tmp_path / "tsv", target_format="graph-challenge")
+    with rx.open(tmp_path / "net.rx.h5") as stored, pytest.raises(UnsupportedError, match="whole"):
+        stored.layers[0].pattern.indices  # noqa: B018
+    assert [p.name for p in tmp_path.iterdir()] == ["net.rx.h5"]
