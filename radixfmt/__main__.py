@@ -15,7 +15,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def script() -> int:
     """Run as a process of its own: a polite kill too leaves no temporary file behind."""
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    for name in ("SIGTERM", "SIGHUP"):  # a scheduler's limit, a lost connection
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
     return main()
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from radixfmt.errors import PathError, TargetExistsError
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
 
@@ -22,7 +24,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
         TargetExistsError: it exists and `overwrite` is false.
         PathError: it is a folder or a special file, or its folder is missing or not writable.
     """
-    target = Path(path)
+    target = a_path(path)
     if target.is_dir():
         raise PathError(f"{target}: expected a file to write, got a folder")
     if target.exists() and not target.is_file():
@@ -34,6 +36,25 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     if not os.access(target.parent, os.W_OK):
         raise PathError(f"{target}: its folder is not writable")
     return target
+
+
+def a_path(path: str | bytes | os.PathLike[Any]) -> Path:
+    """Return `path` as the system can use it.
+
+    Raises:
+        PathError: empty, with a NUL inside, too long, or no path at all.
+    """
+    try:
+        name = os.fsdecode(path)
+        if not name:
+            raise PathError("expected a path, got an empty text")
+        os.stat(name)  # noqa: PTH116  the system's own opinion of the name
+    except (TypeError, ValueError) as error:
+        raise PathError(f"{path!r}: expected a path: {error}") from None
+    except OSError as error:
+        if isinstance(error, PathError) or error.errno == errno.ENAMETOOLONG:
+            raise PathError(f"{str(path)[:80]}: {error.strerror or error}") from None
+    return Path(name)
 
 
 @contextmanager
@@ -65,48 +86,66 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path
         temporary.unlink(missing_ok=True)
 
 
-@contextmanager
-def replacing_folder(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
-    """Yield a new folder beside `path` that becomes `path` on success.
+def check_folder(path: str | os.PathLike[str], *, overwrite: bool, ours: re.Pattern[str]) -> Path:
+    """Return the folder `path` means, if it may be written; call it before the work starts.
 
     Args:
-        path: absent, or an empty folder; with `overwrite` also a folder whose names are all
-            among the ones written, so that nothing else is lost.
+        path: absent, or an empty folder; with `overwrite` also one that holds nothing but files
+            whose names match `ours`.
         overwrite: whether such files may be replaced.
+        ours: names that will be written.
 
     Raises:
         TargetExistsError: `path` holds something that would be lost.
+        PathError: `path` is no folder, or its own folder does not exist.
+    """
+    target = a_path(path).resolve()  # a link to a folder means that folder
+    if target.exists() and not target.is_dir():
+        raise PathError(f"{path}: expected a folder to write, got a file")
+    if not target.parent.is_dir():
+        raise PathError(f"{path}: its folder does not exist", hint=f"mkdir -p {target.parent}")
+    held = sorted(target.iterdir()) if target.is_dir() else []
+    if held and not overwrite:
+        raise _exists(Path(path))
+    for entry in held:
+        if entry.is_symlink() or not entry.is_file() or not ours.fullmatch(entry.name):
+            raise TargetExistsError(
+                f"{path}: holds {entry.name!r}, which this would remove",
+                hint="choose another folder",
+            )
+    return target
+
+
+@contextmanager
+def replacing_folder(
+    path: str | os.PathLike[str], *, overwrite: bool, ours: re.Pattern[str]
+) -> Iterator[Path]:
+    """Yield a new folder beside `path` that becomes `path` on success; arguments as `check_folder`.
+
+    Raises:
+        TargetExistsError: `path` holds something that would be lost, now or when the work is done.
         PathError: `path` is no folder, or the system refuses.
     """
-    target = Path(path)
-    if target.exists() and not target.is_dir():
-        raise PathError(f"{target}: expected a folder to write, got a file")
-    if not overwrite and target.is_dir() and any(target.iterdir()):
-        raise _exists(target)
-    if not target.absolute().parent.is_dir():
-        raise PathError(f"{target}: its folder does not exist", hint=f"mkdir -p {target.parent}")
-    temporary = _beside(target)
+    target = check_folder(path, overwrite=overwrite, ours=ours)
+    temporary, old = _beside(target), _beside(target)
     try:
         temporary.mkdir()
         yield temporary
+        check_folder(path, overwrite=overwrite, ours=ours)
         if target.is_dir():
-            others = {p.name for p in target.iterdir()} - {p.name for p in temporary.iterdir()}
-            if others:
-                raise TargetExistsError(
-                    f"{target}: holds {min(others)!r}, which this would remove",
-                    hint="choose another folder",
-                )
-            old = _beside(target)
             target.rename(old)
+        try:
             temporary.rename(target)
-            shutil.rmtree(old)
-        else:
-            temporary.rename(target)
-        _sync(target.absolute().parent)
+        except OSError:
+            if old.is_dir():
+                old.rename(target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+        _sync(target.parent)
     except OSError as error:
         if isinstance(error, PathError | TargetExistsError):
             raise
-        raise PathError(f"{target}: cannot write: {error.strerror or error}") from error
+        raise PathError(f"{path}: cannot write: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field
 from functools import partial
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radixfmt.errors import ParameterError
+from radixfmt.model.canonical import LARGEST_INTEGER
 from radixfmt.model.layer import Layer
 from radixfmt.model.network import LazyLayers
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 RULES = ("none", "constant=V", "normal[=STD]", "he", "variance")
 """How `--weights` is spelled."""
+
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 GAINS = {"he": 2.0, "variance": 1.0}
 
@@ -51,7 +55,8 @@ class DrawnWeights:
 
     def __getitem__(self, key: slice) -> NDArray[np.float32]:
         if self._drawn is None:
-            stream = np.random.Generator(np.random.Philox(key=[self.seed, self.layer]))
+            stream_key = np.array([self.seed, self.layer], np.uint64)
+            stream = np.random.Generator(np.random.Philox(key=stream_key))
             drawn = stream.standard_normal(self.pattern.nnz, dtype=np.float32)
             drawn *= self.deviation(self.pattern)
             self._drawn = drawn
@@ -73,16 +78,16 @@ def weighted(
         headers: (kind, shape) of each.
         weights: a rule of `RULES`, or None to leave them.
         bias: one value for all neurons, or None to leave it.
-        seed: 0 to 2^64 - 1.
+        seed: 0 to 2^53 - 1.
 
     Raises:
         ParameterError: an unknown rule, or a value that is not a finite number.
     """
     rule = None if weights is None else _rule(weights)
-    if not 0 <= seed < 2**64:
-        raise ParameterError(f"seed: expected 0 to 2^64 - 1, got {seed}")
-    if bias is not None and not np.isfinite(bias):
-        raise ParameterError(f"bias: expected a finite number, got {bias}")
+    if type(seed) is not int or not 0 <= seed <= LARGEST_INTEGER:
+        raise ParameterError(f"seed: expected 0 to 2^53 - 1, got {seed}")
+    if bias is not None and not (isinstance(bias, Real) and abs(bias) <= LARGEST_FLOAT32):
+        raise ParameterError(f"bias: expected a finite number in float32, got {bias}")
 
     def make(i: int) -> Layer:
         layer = layers[i]
@@ -97,6 +102,8 @@ def weighted(
 
 def _rule(text: str) -> Callable[[Pattern, int, int], Any]:
     """Return the function (pattern, seed, layer) → weights that `text` names."""
+    if not isinstance(text, str):
+        raise ParameterError(f"weights: expected one of {', '.join(RULES)}, got {text!r}")
     name, has_value, value = text.partition("=")
     if name == "none" and not has_value:
         return lambda *_: None
@@ -105,6 +112,8 @@ def _rule(text: str) -> Callable[[Pattern, int, int], Any]:
         return lambda *_: constant
     if name == "normal":
         std = _number(text, value) if has_value else 1.0
+        if std < 0:
+            raise ParameterError(f"weights {text!r}: expected a standard deviation of at least 0")
         return partial(DrawnWeights, deviation=lambda _: std)
     if name in GAINS and not has_value:
 
@@ -126,6 +135,6 @@ def _number(text: str, value: str) -> float:
         number = float(value)
     except ValueError:
         number = np.nan
-    if not np.isfinite(number):
-        raise ParameterError(f"weights {text!r}: expected a finite number after '='")
+    if not abs(number) <= LARGEST_FLOAT32:
+        raise ParameterError(f"weights {text!r}: expected a finite number in float32 after '='")
     return number

@@ -12,9 +12,10 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
+from threading import RLock
 from typing import Any, Generic, TypeVar, cast
 
-from radixfmt.errors import UnknownNameError
+from radixfmt.errors import MissingDependencyError, UnknownNameError
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -33,7 +34,8 @@ class Registry(Mapping[str, T], Generic[T]):
         self._package = package
         self._entries: dict[str, T] = {}
         self._facts: dict[str, Mapping[str, Any]] = {}
-        self._discovered = False
+        self._discovered = self._busy = False
+        self._lock = RLock()
 
     def __call__(self, name: str, **facts: Any) -> Callable[[E], E]:
         """Return a decorator that registers its argument under `name` and hands it back."""
@@ -81,9 +83,25 @@ class Registry(Mapping[str, T], Generic[T]):
     def _discover(self) -> None:
         if self._discovered:
             return
-        self._discovered = True
+        with self._lock:
+            if self._discovered or self._busy:  # busy: a module looks up while it is imported
+                return
+            self._busy = True
+            try:
+                self._import_all()
+            finally:
+                self._busy = False
+            self._discovered = True
+
+    def _import_all(self) -> None:
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
         for entry_point in entry_points(group=self._package):
-            entry_point.load()
+            try:
+                entry_point.load()
+            except Exception as error:
+                raise MissingDependencyError(
+                    f"plugin {entry_point.name!r} of {self._package} cannot be loaded: {error!r}",
+                    hint="update or uninstall the distribution that brings it",
+                ) from error

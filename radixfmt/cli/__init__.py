@@ -124,6 +124,8 @@ def _report(error: Exception, *, as_json: bool) -> None:
     """Say what went wrong: our own errors as they are, others as the defects they are."""
     if isinstance(error, RadixfmtError):
         _say(str(error), error.hint, error.code, as_json=as_json)
+    elif isinstance(error, OSError):  # a full disk behind stdout, say
+        _say(f"the system refuses: {error.strerror or error}", None, "path", as_json=as_json)
     elif isinstance(error, MemoryError):
         hint = "use a smaller network or batch"
         _say(f"not enough memory: {error}", hint, "memory", as_json=as_json)
@@ -137,9 +139,11 @@ def _say(message: str, hint: str | None, code: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"error": message, "hint": hint, "code": code}), err=True)
         return
-    click.secho(f"Error: {message}", err=True)
+    from radixfmt.cli.output import printable
+
+    click.echo(f"Error: {printable(message, keep=chr(10))}", err=True)
     if hint:
-        click.echo(f"Hint: {hint}", err=True)
+        click.echo(f"Hint: {printable(hint)}", err=True)
 
 
 __all__ = ["execute", "group"]

@@ -42,7 +42,7 @@ def as_card(record: dict[str, Any], metadata: Metadata) -> str:
 def as_bibtex(record: dict[str, Any], metadata: Metadata) -> str:
     """Return one entry for the file, by its digest, and one for each work it cites."""
     digest = str(record["content_digest"])
-    people = " and ".join(author.get("name", "") for author in metadata.authors)
+    people = " and ".join(str(author.get("name") or "") for author in metadata.authors)
     entries = [
         _entry(
             "misc",

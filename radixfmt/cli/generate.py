@@ -67,14 +67,17 @@ class Families(Suggesting):
     epilog="Example: radixfmt generate radix-net --system 2,3 --system 3,2 -o net.rx.h5",
 )
 @click.option("--list", "listing", is_flag=True, help="List the families.")
+@click.option("--json", "as_json", is_flag=True, help="With --list: one JSON object.")
 @click.pass_context
-def command(ctx: click.Context, listing: bool) -> int | None:
+def command(ctx: click.Context, listing: bool, as_json: bool) -> int | None:
     """Make a network of a topology family and write it to a file."""
     if listing:
         from radixfmt.topologies import topology
 
-        for name in topology:
-            click.echo(f"{name:<20} {summary(topology[name])}")
+        found = {name: summary(topology[name]) for name in topology}
+        Output(as_json).answer(
+            "\n".join(f"{name:<20} {text}" for name, text in found.items()), {"families": found}
+        )
         return 0
     if ctx.invoked_subcommand is None:
         raise click.UsageError("name a topology family, or --list", ctx)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radixfmt.cli.options import spoken
+from radixfmt.cli.output import printable
 
 if TYPE_CHECKING:
     from radixfmt.cli.output import Output
@@ -92,4 +93,4 @@ def as_text(file: str, record: dict[str, Any], metadata: Metadata, *, every: boo
         )
     if not every and len(layers) > SHOWN:
         lines.append(f"  … {len(layers) - SHOWN + 1} more (-v shows all)")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))

@@ -55,12 +55,17 @@ class Output:
     def colored(self) -> bool:
         """Whether answers are coloured; a non-empty NO_COLOR wins over `auto`."""
         if self.color == "auto":
-            return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+            return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         return self.color == "always"
 
     def progress(self, label: str) -> Callable[[int, int], None]:
         """Return a function (done, total) that draws a bar on a terminal, for long work only."""
-        shown = sys.stderr.isatty() and self.verbosity >= 0 and not self.as_json
+        shown = (
+            sys.stderr is not None
+            and sys.stderr.isatty()
+            and self.verbosity >= 0
+            and not self.as_json
+        )
         began = time.monotonic()
         width = 30
 
@@ -73,6 +78,17 @@ class Output:
             click.echo(f"\r{label} [{bar}] {done}/{total}{end}", err=True, nl=False)
 
         return draw
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Return `text` with what could steer a terminal spelled out: controls, bidi, half characters.
+
+    Names in a stranger's file must not forge lines of ours.
+    """
+    return "".join(
+        char if char in keep or char.isprintable() else char.encode("unicode_escape").decode()
+        for char in text
+    )
 
 
 def plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radixfmt.cli.options import spoken
+from radixfmt.cli.output import printable
 
 if TYPE_CHECKING:
     from radixfmt.cli.output import Output
@@ -54,7 +55,7 @@ def as_text(report: Report, output: Output) -> str:
         if finding.severity == "info" and output.verbosity < 1:
             continue
         label = output.style(finding.severity, COLORS[finding.severity])
-        lines.append(f"{report.path}:{finding} [{label}]")
+        lines.append(f"{printable(f'{report.path}:{finding}')} [{label}]")
         if finding.hint:
             lines.append(f"  Hint: {finding.hint}")
     lines += [

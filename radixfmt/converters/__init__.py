@@ -6,10 +6,10 @@ A converter says what it loses: nothing is dropped, rounded or assumed in silenc
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from radixfmt.errors import ParameterError, PathError, UnsupportedError
+from radixfmt.files import a_path
 from radixfmt.initialization import weighted
 from radixfmt.model.digest import digests
 from radixfmt.model.network import LazyLayers, chain
@@ -18,6 +18,7 @@ from radixfmt.version import __version__
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from radixfmt.model.network import Network
 
@@ -94,9 +95,13 @@ def convert(
         PathError: a path is missing, or its format cannot be told.
         RadixfmtError: what reading or writing finds wrong.
     """
-    origin, destination = Path(source), Path(target)
+    origin, destination = a_path(source), a_path(target)
     if not origin.exists():
         raise PathError(f"{origin}: no such file or folder", hint="check the spelling")
+    if not (origin.is_file() or origin.is_dir()):
+        raise PathError(f"{origin}: expected a file or a folder, got a special file")
+    if set(options) - {"storage"}:
+        raise ParameterError(f"convert: unknown option {min(set(options) - {'storage'})!r}")
     reader = converter[source_format or detect(origin)]
     writer = converter[target_format or detect(destination)]
     network, losses = reader.read(origin)

@@ -79,7 +79,7 @@ class GraphChallenge:
             )
         neurons = sizes.pop()
         losses = {"names and metadata", "the graph: activations and the order of layers"}
-        with replacing_folder(path, overwrite=overwrite) as folder:
+        with replacing_folder(path, overwrite=overwrite, ours=NAME) as folder:
             for i, layer in enumerate(network.layers):
                 if layer.pattern.nnz > EXPANSION_LIMIT:
                     raise UnsupportedError(

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 
+LARGEST_SIDE = 2**27
+"""Rows or columns; even an empty matrix needs a pointer for each, 1 GiB in all."""
+
+
 class MatrixMarket:
     """Reads and writes single layers through scipy.
 
@@ -27,7 +31,7 @@ class MatrixMarket:
     float64. Symmetric files are expanded. Zeros of an `array` file are no edges.
     """
 
-    suffixes = (".mtx", ".mtx.gz")
+    suffixes = (".mtx",)
 
     def read(self, path: Path) -> tuple[Network, list[str]]:
         """Return the layer as a network of one.
@@ -38,8 +42,10 @@ class MatrixMarket:
         matrix, field, notes = read_matrix(path)
         weights: Any = None
         if field != "pattern":
-            single = matrix.data.astype(np.float32)
-            weights = single if (single == matrix.data).all() else matrix.data.astype(np.float64)
+            single, double = matrix.data.astype(np.float32), matrix.data.astype(np.float64)
+            weights = single if (single.astype(np.float64) == double).all() else double
+            if matrix.data.dtype.kind in "iu" and (double.astype(np.int64) != matrix.data).any():
+                notes.append("integers beyond 2^53 were rounded to float64")
         layer = Layer("layer0", Pattern.from_scipy(matrix), weights)
         return chain([layer], metadata=Metadata(name=path.name)), notes
 
@@ -73,6 +79,8 @@ class MatrixMarket:
                 symmetry="general",
             )
         losses = ["names and metadata", "the graph: activations"]
+        if layer.dtype not in (None, np.float32, np.float64):
+            losses.append(f"weight type {layer.dtype} (read back as the narrowest exact float)")
         return losses + (["biases"] if layer.bias is not None else [])
 
 
@@ -86,19 +94,25 @@ def read_matrix(path: Path) -> tuple[sp.csc_array, str, list[str]]:
     import scipy.sparse as sp
 
     try:
-        kind, field = scipy.io.mminfo(path)[3:5]
-        found = scipy.io.mmread(path, spmatrix=False)
-    except (ValueError, OverflowError, OSError, EOFError) as error:
+        rows, columns, entries, kind, field, _ = scipy.io.mminfo(path)
+        fits = entries <= path.stat().st_size and max(rows, columns) <= LARGEST_SIDE
+        found = scipy.io.mmread(path, spmatrix=False) if fits else None
+    except (ValueError, OverflowError, OSError, EOFError, MemoryError) as error:
         raise InputError(f"{path}: expected a MatrixMarket file: {error}") from None
+    if found is None:
+        raise InputError(
+            f"{path}: declares {rows} by {columns} with {entries} entries, more than the file can "
+            f"hold or than {LARGEST_SIDE} a side"
+        )
     if field == "complex":
         raise InputError(f"{path}: expected real, integer or pattern values, got complex")
     if kind == "coordinate":
-        entries = sp.coo_array(found)
-        matrix = entries.tocsc()
+        triples = sp.coo_array(found)
+        matrix = triples.tocsc()
         matrix.sum_duplicates()
-        if matrix.nnz != entries.nnz:
+        if matrix.nnz != triples.nnz:
             raise InputError(
-                f"{path}: expected every entry once, got {entries.nnz - matrix.nnz} repeated"
+                f"{path}: expected every entry once, got {triples.nnz - matrix.nnz} repeated"
             )
         return matrix, field, []
     return sp.csc_array(found), field, ["zeros of the dense file became absent edges"]

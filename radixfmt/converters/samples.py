@@ -15,13 +15,17 @@ import numpy as np
 from radixfmt.converters.matrix_market import read_matrix
 from radixfmt.converters.triples import format_triples, read_triples
 from radixfmt.errors import InputError, PathError
-from radixfmt.files import replacing
+from radixfmt.files import a_path, replacing
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+
+LARGEST_BATCH = 2**32
+"""Values of one batch of samples: 16 GiB of float32."""
 
 
 def read_samples(path: str | os.PathLike[str], features: int | None) -> NDArray[np.float32]:
@@ -31,13 +35,22 @@ def read_samples(path: str | os.PathLike[str], features: int | None) -> NDArray[
         PathError: missing, not a file, or of a suffix that is not known.
         InputError: not readable as its suffix says, another width, not numbers, NaN or infinite.
     """
-    source = Path(path)
+    source = a_path(path)
     if source.is_dir():
         raise PathError(f"{source}: expected a file of samples, got a folder")
     if not source.exists():
         raise PathError(f"{source}: no such file", hint="check the spelling")
+    if not source.is_file():
+        raise PathError(f"{source}: expected a regular file of samples, got a special file")
     read = _by_suffix(source, READERS)
-    found = read(source, features)
+    try:
+        found = read(source, features)
+    except (InputError, PathError):
+        raise
+    except MemoryError:
+        raise InputError(f"{source}: declares more values than there is memory for") from None
+    except Exception as error:  # noqa: BLE001  a parser's own errors on bytes it never expected
+        raise InputError(f"{source}: cannot be read as {source.suffix}: {error}") from None
     if found.ndim != 2 or features not in (None, found.shape[1]):
         raise InputError(
             f"{source}: expected rows of {features or 'any number of'} values, got shape "
@@ -128,6 +141,15 @@ def _check_width(path: Path, found: int, features: int | None) -> None:
         raise InputError(f"{path}: expected rows of {features} values, got {found}")
 
 
+def _check_size(path: Path, rows: int, features: int) -> None:
+    """Refuse samples whose dense form no machine should be asked for by a few bytes."""
+    if rows * features > LARGEST_BATCH:
+        raise InputError(
+            f"{path}: {rows} rows of {features} values; at most {LARGEST_BATCH} values are read",
+            hint="split the samples into several files",
+        )
+
+
 def _read_npz(path: Path, features: int | None) -> NDArray[Any]:
     import scipy.sparse as sp
 
@@ -143,6 +165,7 @@ def _read_npz(path: Path, features: int | None) -> NDArray[Any]:
                 return np.asarray(archive[names[0]])
         matrix = sp.load_npz(path)
         _check_width(path, matrix.shape[1], features)
+        _check_size(path, *matrix.shape)
         check = getattr(matrix, "check_format", None)
         if check is not None:
             check(full_check=True)  # scipy itself writes out of bounds on bad indices
@@ -156,6 +179,7 @@ def _read_npz(path: Path, features: int | None) -> NDArray[Any]:
 def _read_mtx(path: Path, features: int | None) -> NDArray[Any]:
     matrix = read_matrix(path)[0]
     _check_width(path, matrix.shape[1], features)
+    _check_size(path, *matrix.shape)
     return matrix.toarray()
 
 
@@ -168,7 +192,12 @@ def _read_tsv(path: Path, features: int | None) -> NDArray[Any]:
             f"{path}: line {int(columns.argmax()) + 1}: expected a column from 1 to {width}, "
             f"got {columns.max() + 1}"
         )
-    dense = np.zeros((int(rows.max()) + 1 if rows.size else 0, width), np.float32)
+    height = int(rows.max()) + 1 if rows.size else 0
+    _check_size(path, height, width)
+    cells = rows.astype(np.int64) * width + columns
+    if np.unique(cells).size != cells.size:
+        raise InputError(f"{path}: expected every entry once, got some twice")
+    dense = np.zeros((height, width), np.float32)
     dense[rows, columns] = entries.data
     return dense
 

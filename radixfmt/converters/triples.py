@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radixfmt.errors import InputError
+from radixfmt.errors import InputError, PathError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNBOUNDED = 2**31 - 1
+
+NUMERIC = b"0123456789+-.eE \t\r\n"
+"""All that a line of three numbers can be made of."""
 
 
 def read_triples(path: Path, shape: tuple[int, int] | None = None) -> sp.coo_array:
@@ -36,15 +39,27 @@ def read_triples(path: Path, shape: tuple[int, int] | None = None) -> sp.coo_arr
     import scipy.io
     import scipy.sparse as sp
 
-    data = path.read_bytes().rstrip()
+    try:
+        data = path.read_bytes().rstrip()
+    except OSError as error:
+        raise PathError(f"{path}: {error.strerror or error}") from None
     lines = data.count(b"\n") + 1 if data else 0
+    if data.translate(None, NUMERIC) or len(data.split()) != 3 * lines:
+        raise _bad_line(path, data, shape, "not three numbers on every line")
     rows, columns = shape or (UNBOUNDED, UNBOUNDED)
     header = f"%%MatrixMarket matrix coordinate real general\n{rows} {columns} {lines}\n"
     try:
         found = scipy.io.mmread(BytesIO(header.encode() + data + b"\n"), spmatrix=False)
     except (ValueError, OverflowError) as error:
         raise _bad_line(path, data, shape, str(error)) from None
-    return sp.coo_array(found)
+    entries = sp.coo_array(found)
+    with np.errstate(over="ignore"):
+        bad = np.flatnonzero(~np.isfinite(entries.data.astype(np.float32)))
+    if bad.size:
+        raise InputError(
+            f"{path}: line {bad[0] + 1}: expected a finite float32, got {entries.data[bad[0]]}"
+        )
+    return entries
 
 
 def format_triples(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 NEURONS = (1024, 4096, 16384, 65536)
 BLOCKS = 16
-LARGEST_LAYER = 1 << 20
+LARGEST_LAYER = 1 << 16
 """A bound so that a hostile record cannot ask for endless random draws."""
 
 
@@ -68,13 +69,13 @@ def graph_challenge_layer(*, neurons: int, layer: int) -> GraphChallengeLayer:
     """Return published layer `layer` (from 1) of the network with `neurons` neurons per layer.
 
     Raises:
-        ParameterError: `neurons` is not one of `NEURONS`, or `layer` lies outside 1 … 2^20.
+        ParameterError: `neurons` is not one of `NEURONS`, or `layer` lies outside 1 … 2^16.
     """
-    if neurons not in NEURONS:
+    if type(neurons) is not int or neurons not in NEURONS:
         raise ParameterError(
             f"neurons: expected one of {', '.join(map(str, NEURONS))}, got {neurons}"
         )
-    if not isinstance(layer, int) or not 1 <= layer <= LARGEST_LAYER:
+    if type(layer) is not int or not 1 <= layer <= LARGEST_LAYER:
         raise ParameterError(f"layer: expected 1 to {LARGEST_LAYER}, got {layer}")
     depth = (neurons // BLOCKS).bit_length() - 1
     group, index = divmod(layer - 1, depth)
@@ -90,19 +91,21 @@ class _Permutations:
 
     def __init__(self, neurons: int) -> None:
         self._neurons = neurons
+        self._lock = Lock()
         self._kept: dict[int, NDArray[np.int32]] = {}
         self._restart()
 
     def order(self, group: int) -> NDArray[np.int32]:
         """Return p with base row i placed at row p[i], for `group` >= 1."""
-        if group not in self._kept:
-            if group < self._next:
-                self._restart()
-            while self._next <= group:
-                draws = self._stream.random_sample(self._neurons)
-                self._next += 1
-            self._kept = {group: np.argsort(draws, kind="stable").astype(np.int32)}
-        return self._kept[group]
+        with self._lock:  # one stream serves every thread
+            if group not in self._kept:
+                if group < self._next:
+                    self._restart()
+                while self._next <= group:
+                    draws = self._stream.random_sample(self._neurons)
+                    self._next += 1
+                self._kept = {group: np.argsort(draws, kind="stable").astype(np.int32)}
+            return self._kept[group]
 
     def _restart(self) -> None:
         self._stream = np.random.RandomState(5489)  # the published stream

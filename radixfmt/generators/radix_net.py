@@ -8,6 +8,7 @@ block·n + residue, and all D_in·D_out pairs of blocks are joined alike (ones �
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +17,15 @@ import numpy as np
 from radixfmt.errors import ParameterError
 from radixfmt.generators import generator
 from radixfmt.model.canonical import LARGEST_INTEGER
-from radixfmt.model.columns import Columns, index_dtype
+from radixfmt.model.columns import LARGEST_DIMENSION, Columns, index_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-LARGEST_DIMENSION = 2**40
-"""Neurons per layer that the format allows (spec §8)."""
+LARGEST_DEGREE = 2**24
+"""Inputs per neuron: a column is the least that is made at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ def radix_net_layer(
     """
     check(systems, widths, direction)
     radices = [(s, r, i) for s in systems for i, r in enumerate(s)]
-    if not isinstance(index, int) or not 0 <= index < len(radices):
-        raise ParameterError(f"index: expected 0 to {len(radices) - 1}, got {index}")
+    if type(index) is not int or not 0 <= index < len(radices):
+        raise ParameterError(f"index: expected 0 to {len(radices) - 1}, got {_shown(index)}")
     system, radix, digit = radices[index]
     return RadixNetLayer(
         period=prod(systems[0]),
@@ -128,28 +129,31 @@ def check(systems: Sequence[Sequence[int]], widths: Sequence[int], direction: in
             below 1, a direction other than ±1, or a layer beyond the format's limits.
     """
     _check_systems(systems)
-    n = prod(systems[0])
-    layers = sum(map(len, systems))
-    if len(widths) != layers + 1:
+    radices = [radix for system in systems for radix in system]
+    if len(widths) != len(radices) + 1:
+        ones = ",".join(["1"] * min(len(radices) + 1, 12))
         raise ParameterError(
-            f"widths: expected one more than there are radices, {layers + 1}, got {len(widths)}",
-            hint=f"for one block everywhere: --widths {','.join(['1'] * min(layers + 1, 12))}",
+            f"widths: expected one more than there are radices, {len(radices) + 1}, "
+            f"got {len(widths)}",
+            hint=f"for one block everywhere: --widths {ones}",
         )
     for i, width in enumerate(widths):
-        if not isinstance(width, int) or isinstance(width, bool) or width < 1:
-            raise ParameterError(f"width {i}: expected an integer of at least 1, got {width}")
-    if direction not in (-1, 1):
-        raise ParameterError(f"direction: expected -1 or 1, got {direction}")
+        if type(width) is not int or not 1 <= width <= LARGEST_DIMENSION:
+            raise ParameterError(
+                f"width {i}: expected an integer of at least 1 (and at most 2^40), "
+                f"got {_shown(width)}"
+            )
+    if type(direction) is not int or direction not in (-1, 1):
+        raise ParameterError(f"direction: expected -1 or 1, got {_shown(direction)}")
+    n = _product(systems[0])
     if n * max(widths) > LARGEST_DIMENSION:
         raise ParameterError(
             f"a layer would have {n * max(widths)} neurons; the format allows {LARGEST_DIMENSION}"
         )
-    edges = n * max(
-        radix * a * b
-        for radix, a, b in zip(
-            (r for s in systems for r in s), widths[:-1], widths[1:], strict=True
-        )
-    )
+    degree = max(radix * width for radix, width in zip(radices, widths[:-1], strict=True))
+    if degree > LARGEST_DEGREE:
+        raise ParameterError(f"a neuron would have {degree} inputs; 2^24 are allowed")
+    edges = n * max(r * a * b for r, (a, b) in zip(radices, pairwise(widths), strict=True))
     if edges > LARGEST_INTEGER:
         raise ParameterError(f"a layer would have {edges} edges; the format allows 2^53 - 1")
 
@@ -157,24 +161,44 @@ def check(systems: Sequence[Sequence[int]], widths: Sequence[int], direction: in
 def _check_systems(systems: Sequence[Sequence[int]]) -> None:
     if not systems:
         raise ParameterError("systems: expected at least one mixed-radix system, got none")
-    for i, system in enumerate(systems):
+    for i, system in enumerate(systems, start=1):
         if not system:
-            raise ParameterError(f"system {i + 1}: expected at least one radix, got none")
+            raise ParameterError(f"system {i}: expected at least one radix, got none")
         for radix in system:
-            if not isinstance(radix, int) or isinstance(radix, bool) or radix < 2:
+            if type(radix) is not int or radix < 2:
                 raise ParameterError(
-                    f"system {i + 1} {list(system)}: every radix is an integer of at least 2, "
-                    f"got {radix}"
+                    f"system {i} {_shown(system)}: every radix is an integer of at least 2, "
+                    f"got {_shown(radix)}"
                 )
-    n = prod(systems[0])
+    n = _product(systems[0])
+    if n > LARGEST_DIMENSION:
+        raise ParameterError(f"system 1 {_shown(systems[0])}: the format allows 2^40 neurons")
     for i, system in enumerate(systems[1:-1], start=2):
-        if prod(system) != n:
+        if _product(system) != n:
             raise ParameterError(
-                f"system {i} {list(system)}: every system but the last has the product of the "
-                f"first, n = {n}; got {prod(system)}"
+                f"system {i} {_shown(system)}: every system but the last has the product of the "
+                f"first, n = {n}; got {_product(system)}"
             )
-    if n % prod(systems[-1]):
+    if n % _product(systems[-1]):
         raise ParameterError(
-            f"system {len(systems)} {list(systems[-1])}: the last system's product divides that "
-            f"of the first, n = {n}; got {prod(systems[-1])}"
+            f"system {len(systems)} {_shown(systems[-1])}: the last system's product divides that "
+            f"of the first, n = {n}; got {_product(systems[-1])}"
         )
+
+
+def _product(system: Sequence[int]) -> int:
+    """Return the product of the radices, or something beyond every limit as soon as it is."""
+    product = 1
+    for radix in system:
+        product *= min(radix, LARGEST_DIMENSION + 1)
+        if product > LARGEST_DIMENSION:
+            return LARGEST_DIMENSION + 1
+    return product
+
+
+def _shown(value: object) -> str:
+    """Return a value from a stranger, short; a huge integer cannot even be printed."""
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        return "an integer beyond 2^53"
+    text = f"[{', '.join(map(_shown, value[:8]))}]" if isinstance(value, list) else str(value)
+    return text[:80]

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+LARGEST_DIMENSION = 2**40
+"""Neurons per layer that the format allows (spec §4)."""
+
+
 class Columns(NamedTuple):
     """The edges of a column range.
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radixfmt.errors import ParameterError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -74,7 +76,7 @@ def topological_order(nodes: Sequence[Node]) -> list[int] | None:
     producer = {name: i for i, node in enumerate(nodes) for name in node.outputs}
     known: set[int] = set()
     for i, node in enumerate(nodes):  # the usual case: already in order
-        if any(producer.get(name, -1) not in known | {-1} for name in node.inputs):
+        if any(producer[name] not in known for name in node.inputs if name in producer):
             break
         known.add(i)
     else:
@@ -94,9 +96,14 @@ def typed(value: Attribute) -> dict[str, Any]:
     Floats are ONNX's float32: the shortest decimal that gives the same float32 stands for each.
     """
     if isinstance(value, tuple):
-        kinds = [typed(item) for item in value] or [{"int": 0}]
-        (name,) = kinds[0]
-        return {f"{name}s": [kind[name] for kind in kinds] if value else []}
+        kinds = [typed(item) for item in value]
+        names = {name for kind in kinds for name in kind} or {"int"}
+        if len(names) > 1:
+            raise ParameterError(f"attribute: expected values of one type, got {value}")
+        (name,) = names
+        return {f"{name}s": [kind[name] for kind in kinds]}
     if isinstance(value, float):
+        if not abs(value) <= float(np.finfo(np.float32).max):
+            raise ParameterError(f"attribute: expected a finite float32, got {value}")
         return {"float": float(str(np.float32(value)))}
     return {"string" if isinstance(value, str) else "int": value}

@@ -62,7 +62,7 @@ class Network:
 
     Attributes:
         layers: lazy; every consumer iterates it once.
-        graph: nodes in an order in which producers come first.
+        graph: nodes in any order that has no cycle.
         inputs: graph inputs.
         outputs: graph outputs.
         tensors: dense arrays that nodes name, rank at most 8.

@@ -14,7 +14,7 @@ import numpy as np
 
 from radixfmt.errors import ParameterError, UnsupportedError
 from radixfmt.findings import refuse
-from radixfmt.model.columns import ArrayColumns, index_dtype
+from radixfmt.model.columns import LARGEST_DIMENSION, ArrayColumns, index_dtype
 from radixfmt.model.invariants import problems
 
 if TYPE_CHECKING:
@@ -57,15 +57,16 @@ class Pattern:
         Raises:
             FormatError: pointers or indices break spec §4; the message names the first bad place.
         """
-        pointers = np.ascontiguousarray(indptr)
-        rows = np.ascontiguousarray(indices)
+        pointers, rows = np.array(indptr), np.array(indices)  # copies: nobody else may write
+        if not all(0 <= size <= LARGEST_DIMENSION for size in shape):
+            raise ParameterError(f"shape: expected sizes from 0 to 2^40, got {tuple(shape)}")
         for finding in problems(shape, rows.size, pointers, rows):
             raise refuse(finding)
         return cls(
             ArrayColumns(
                 (int(shape[0]), int(shape[1])),
-                pointers.astype(np.int64, copy=False),
-                rows.astype(index_dtype(shape[0]), copy=False),
+                _frozen(pointers.astype(np.int64, copy=False)),
+                _frozen(rows.astype(index_dtype(shape[0]), copy=False)),
             )
         )
 
@@ -177,3 +178,9 @@ class Pattern:
             raise ParameterError(
                 f"column range [{start}, {stop}): expected 0 <= start <= stop <= {self.shape[1]}"
             )
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Return `array`, which has been checked, closed to writing."""
+    array.flags.writeable = False
+    return array

@@ -6,27 +6,33 @@ are followed; a dataset's class, type, layout, filters and sizes are checked bef
 
 from __future__ import annotations
 
+import functools
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import h5py  # noqa: TID253  this package is the one that reads HDF5
 import numpy as np
 
+from radixfmt.errors import FormatError, ParameterError
 from radixfmt.findings import Finding, refuse
 from radixfmt.storage.superblock import check_superblock
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from radixfmt.errors import FormatError
+F = TypeVar("F", bound="Callable[..., Any]")
+
 
 HDF5_VERSION: str = h5py.version.hdf5_version
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 LARGEST_CHUNK = 16 << 20
 LARGEST_TEXT = 16 << 20
 LARGEST_ATTRIBUTE = 64 << 10
+LARGEST_RANK = 8
 EXPANSION = 1100
 """Deflate cannot shrink data by more than about 1032:1, so no honest file declares more."""
 
@@ -51,11 +57,38 @@ class GuardedArray:
         return tuple(self.dataset.shape)
 
     def __getitem__(self, key: slice) -> NDArray[Any]:
-        try:
+        return self.read(key)
+
+    def read(self, key: Any = ()) -> NDArray[Any]:
+        """Return the elements `key` selects; by default all of them."""
+        if not self.dataset:
+            raise ParameterError(f"{self.file}: is closed; read it inside the with block")
+        with translated(self.file, self.path, "RX1018", "stored data cannot be decoded"):
             return np.asarray(self.dataset[key])
-        except OSError as error:
-            finding = Finding("RX1018", f"stored data cannot be decoded: {error}", self.path)
-            raise refuse(finding, file=self.file) from None
+
+
+@contextmanager
+def translated(file: str, path: str, code: str, message: str) -> Iterator[None]:
+    """Turn what h5py and HDF5 raise on a broken object into our error that names it."""
+    try:
+        yield
+    except FormatError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise refuse(Finding(code, f"{message}: {error}"[:300], path), file=file) from None
+
+
+def guarded(method: F) -> F:
+    """Make a method of `Guard` raise nothing but our own errors, whatever the file holds."""
+
+    @functools.wraps(method)
+    def wrapper(self: Guard, path: str, *args: Any, **kwargs: Any) -> Any:
+        if not self.is_open:
+            raise ParameterError(f"{self.file}: is closed; use its network inside the with block")
+        with translated(self.file, path, "RX0108", "unreadable object"):
+            return method(self, path, *args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]  # the same signature
 
 
 class Guard:
@@ -80,6 +113,11 @@ class Guard:
         except (OSError, RuntimeError) as error:
             raise self.refuse("RX0105", f"the HDF5 library cannot open the file: {error}") from None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the file can still be read."""
+        return bool(self._h5)
+
     def close(self) -> None:
         """Close the file."""
         self._h5.close()
@@ -88,11 +126,13 @@ class Guard:
         """Return the error for one trouble in this file."""
         return refuse(Finding(code, message, path, **facts), file=self.file)
 
+    @guarded
     def names(self, group: str) -> list[str]:
         """Return the names in a group, each a hard link to an object; [] if it is absent."""
         node = self._object(group, h5py.Group, required=False)
         return [] if node is None else sorted(node)
 
+    @guarded
     def text(self, path: str) -> bytes:
         """Return a scalar string dataset's bytes."""
         node = self._object(path, h5py.Dataset)
@@ -103,6 +143,7 @@ class Guard:
             raise self.refuse("RX2006", f"text of more than {LARGEST_TEXT} bytes", path)
         return bytes(node[()]).rstrip(b"\0")
 
+    @guarded
     def attribute(self, path: str, name: str) -> bytes | None:
         """Return a string attribute's bytes, or None if there is none of that name."""
         node = self._object(path, (h5py.Group, h5py.Dataset))
@@ -121,6 +162,7 @@ class Guard:
         found.read(buffer)
         return bytes(buffer[()]).rstrip(b"\0")
 
+    @guarded
     def array(self, path: str, *, largest_rank: int = 1) -> GuardedArray:
         """Return a numeric dataset, checked and not yet read."""
         node = self._object(path, h5py.Dataset)
@@ -148,10 +190,7 @@ class Guard:
             if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
                 code = "RX1002" if isinstance(link, h5py.ExternalLink) else "RX1001"
                 raise self.refuse(code, "links to other places are not followed", walked)
-            try:
-                node = node[part]
-            except (KeyError, OSError, RuntimeError, ValueError) as error:
-                raise self.refuse("RX0108", f"unreadable object: {error}", walked) from None
+            node = node[part]
         if not isinstance(node, kind):
             raise self.refuse("RX3003", f"an object of another kind: {type(node).__name__}", path)
         return node

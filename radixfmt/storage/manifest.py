@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from radixfmt.errors import FormatError
+from radixfmt.generators import generator
 from radixfmt.model.graph import Attribute, Node, Value
 from radixfmt.model.metadata import Metadata
 from radixfmt.storage.strict_json import Fields, parse
@@ -16,10 +19,16 @@ if TYPE_CHECKING:
 FORMAT_VERSION = "1.0-draft.1"
 """What this package writes; other drafts are refused, since drafts promise nothing."""
 
-FEATURES = frozenset({"procedural.radix-net/1", "procedural.graph-challenge/1"})
-"""Entries of `requires` that this reader knows."""
-
 PATH = "/manifest"
+
+TENSOR_TYPES = (
+    "float64", "float32", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16",
+    "uint32", "uint64", "bool",
+)  # fmt: skip
+"""Element types of graph inputs and outputs."""
+
+
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,7 @@ class Manifest:
             version: what the root attribute `format_version` says.
 
         Raises:
-            FormatError: RX0203 unknown feature, RX2002 to RX2007, RX2009 another version.
+            FormatError: RX0203 unknown feature, RX2002 to RX2007.
         """
         fields = Fields(parse(data, path=PATH, file=file), pointer="", path=PATH, file=file)
         if fields.get("version", str) != version:
@@ -60,7 +69,7 @@ class Manifest:
                 "version", f"{version}, as the root attribute says", fields.get("version", str)[:40]
             )
         requires = tuple(fields.items("requires", str))
-        unknown = sorted(set(requires) - FEATURES)
+        unknown = sorted(set(requires) - {f"procedural.{name}" for name in generator})
         if unknown:
             raise FormatError(
                 f"{file}:{PATH}: RX0203 needs features this reader does not know: "
@@ -98,7 +107,12 @@ def _value(fields: Fields) -> Value:
     for i, size in enumerate(sizes):
         if isinstance(size, bool) or not isinstance(size, int | str):
             raise fields.wrong(f"shape/{i}", "a size or a symbol", repr(size)[:40])
-    return Value(fields.get("name", str), tuple(sizes), fields.get("dtype", str))
+        if isinstance(size, int) and size < 0:
+            raise fields.wrong(f"shape/{i}", "a size of at least 0", str(size)[:40])
+    dtype = fields.get("dtype", str)
+    if dtype not in TENSOR_TYPES:
+        raise fields.wrong("dtype", ", ".join(TENSOR_TYPES), repr(dtype)[:40])
+    return Value(fields.get("name", str), tuple(sizes), dtype)
 
 
 def _node(fields: Fields) -> Node:
@@ -133,7 +147,10 @@ def _attribute(fields: Fields) -> Attribute:
 def _real(fields: Fields, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise fields.wrong("float", "a number", repr(value)[:40])
-    return float(value)
+    number = float(value)
+    if abs(number) > LARGEST_FLOAT32:
+        raise fields.wrong("float", "a number within float32", repr(value)[:40])
+    return number
 
 
 def _metadata(fields: Fields) -> Metadata:

@@ -6,14 +6,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from radixfmt.encodings import pattern_encoding, value_encoding
 from radixfmt.errors import FormatError, ParameterError
 from radixfmt.findings import locate
 from radixfmt.model.layer import Layer
 from radixfmt.model.network import LazyLayers, Network
-from radixfmt.storage.guard import Guard
+from radixfmt.storage.guard import LARGEST_RANK, Guard
 from radixfmt.storage.header import LayerHeader
 from radixfmt.storage.manifest import FORMAT_VERSION, PATH, Manifest
 
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from radixfmt.encodings import StoredArray
-
-LARGEST_RANK = 8
 
 
 class File:
@@ -91,7 +87,7 @@ class File:
     def tensor(self, i: int) -> NDArray[Any]:
         """Return dense tensor `i`."""
         array = self.guard.array(f"/tensors/{i:06d}", largest_rank=LARGEST_RANK)
-        return np.asarray(array.dataset[()])
+        return array.read()
 
     def network(self) -> Network:
         """Return the network, its layers lazy; it closes this file.

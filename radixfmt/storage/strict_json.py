@@ -20,7 +20,8 @@ def parse(data: bytes, *, path: str, file: str) -> dict[str, Any]:
 
     Raises:
         FormatError: RX2002 not UTF-8, RX2003 not JSON or no object, RX2004 a key twice, RX2005 a
-            number that is not finite or too large, RX2006 nested too deeply.
+            number that is not finite or too large, RX2006 nested too deeply, RX2010 a lone
+            surrogate.
     """
     hooks = _Hooks(path, file)
     try:
@@ -39,6 +40,10 @@ def parse(data: bytes, *, path: str, file: str) -> dict[str, Any]:
         )
     except json.JSONDecodeError as error:
         hooks.fail("RX2003", f"not JSON: {error.msg} at line {error.lineno} column {error.colno}")
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        hooks.fail("RX2010", "an escape spells half a character (a lone surrogate)")
     if not isinstance(found, dict):
         hooks.fail("RX2003", f"expected a JSON object, got {type(found).__name__}")
     return found

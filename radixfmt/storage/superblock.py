@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from radixfmt.errors import PathError
+from radixfmt.files import a_path
 from radixfmt.findings import Finding, refuse
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from radixfmt.errors import FormatError
 
@@ -39,7 +40,7 @@ def check_superblock(path: str | os.PathLike[str], *, trusted: bool) -> int:
         PathError: missing, a folder, or the system refuses.
         FormatError: RX0101 to RX0107.
     """
-    size, head = _head(Path(path))
+    size, head = _head(a_path(path))
     if head[:8] != SIGNATURE:
         raise _not_hdf5(path, head)
     if len(head) < LENGTH:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import h5py  # noqa: TID253  this package is the one that writes HDF5
 import numpy as np
 
 from radixfmt.encodings import Member, pattern_encoding, value_encoding
-from radixfmt.errors import ParameterError, UnsupportedError
+from radixfmt.errors import ParameterError, PathError, UnsupportedError
 from radixfmt.files import replacing
 from radixfmt.model.canonical import canonical_json
 from radixfmt.model.digest import EXPANSION_LIMIT, LayerDigests, digests, graph_json, layer_digests
+from radixfmt.model.network import Network
 from radixfmt.storage.binsparse import descriptor
-from radixfmt.storage.guard import LARGEST_ATTRIBUTE
+from radixfmt.storage.guard import LARGEST_ATTRIBUTE, LARGEST_RANK, LARGEST_TEXT
 from radixfmt.storage.header import VALUE_TYPES, LayerHeader
 from radixfmt.storage.manifest import FORMAT_VERSION, manifest_json
 from radixfmt.version import __version__
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
 
     from radixfmt.model.layer import Layer
-    from radixfmt.model.network import Network
 
 CHUNK_BYTES = 1 << 20
 SMALLEST_CHUNKED = 4096
@@ -56,12 +58,24 @@ def write(
     """
     if storage not in ("procedural", "explicit"):
         raise ParameterError(f"storage: expected procedural or explicit, got {storage!r}")
+    if not isinstance(network, Network):
+        raise ParameterError(f"{path}: expected a Network to write, got {type(network).__name__}")
     with (
+        full_disk(path),
         replacing(path, overwrite=overwrite) as temporary,
         # v110: superblock 3 and checksummed headers; `latest` is unreadable by HDF5 1.10
         h5py.File(temporary, "w", libver=("v110", "v110")) as file,
     ):
         return _write(file, network, storage)
+
+
+@contextmanager
+def full_disk(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name what HDF5 cannot: closing a file on a full disk fails with a RuntimeError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise PathError(f"{path}: cannot write: {error}") from error
 
 
 def _write(file: Any, network: Network, storage: str) -> str:
@@ -77,7 +91,7 @@ def _write(file: Any, network: Network, storage: str) -> str:
     text = canonical_json(
         manifest_json(graph_json(network), list(network.tensors), network.metadata, requires)
     )
-    file.create_dataset("manifest", data=_text(text))
+    file.create_dataset("manifest", data=_text(text, "manifest", LARGEST_TEXT))
     for name, value in (
         ("format", "radixfmt"),
         ("format_version", FORMAT_VERSION),
@@ -130,7 +144,7 @@ def _write_layer(group: Any, layer: Layer, found: LayerDigests, storage: str) ->
         layer.geometry,
         found.as_json(),
     )
-    group.attrs.create("layer", _text(canonical_json(header.as_json())))
+    group.attrs.create("layer", _text(canonical_json(header.as_json()), layer.name[:80]))
     if patterns == "explicit" and (container := descriptor(header, pattern.members)):
         group.attrs.create("binsparse", _text(canonical_json({"binsparse": container})))
     return {f"procedural.{pattern.facts['generator']}"} if patterns == "procedural" else set()
@@ -155,15 +169,17 @@ def _write_tensors(file: Any, network: Network) -> None:
     group = file.create_group("tensors")
     for i, (name, value) in enumerate(network.tensors.items()):
         tensor = np.asarray(value)
-        if tensor.dtype.name not in VALUE_TYPES:
+        if tensor.dtype.name not in VALUE_TYPES or tensor.ndim > LARGEST_RANK:
             raise UnsupportedError(
-                f"tensor {name!r}: type {tensor.dtype.name}; the format holds "
-                f"{', '.join(VALUE_TYPES)}"
+                f"tensor {name!r}: {tensor.dtype.name} of rank {tensor.ndim}; the format holds "
+                f"{', '.join(VALUE_TYPES)} of rank at most {LARGEST_RANK}"
             )
         group.create_dataset(f"{i:06d}", data=tensor.astype(tensor.dtype.newbyteorder("<")))
 
 
-def _text(value: str) -> Any:
+def _text(value: str, what: str = "attribute", limit: int = LARGEST_ATTRIBUTE) -> Any:
     """Return a fixed-length UTF-8 scalar, the one kind of string every reader takes."""
     data = value.encode()
+    if len(data) > limit:
+        raise UnsupportedError(f"{what}: {len(data)} bytes of JSON; the format holds {limit}")
     return np.array(data, h5py.string_dtype("utf-8", max(len(data), 1)))

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from radixfmt.errors import ParameterError
 from radixfmt.initialization import weighted
@@ -18,7 +21,7 @@ from radixfmt.registry import Registry
 from radixfmt.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 topology: Registry[Callable[..., Network]] = Registry("topology", __name__)
 
@@ -62,7 +65,10 @@ def generate(
         raise ParameterError(f"{name}: missing {', '.join(missing)}")
     if "seed" in known:
         parameters["seed"] = seed
-    network = make(**parameters)
+    try:
+        network = make(**parameters)
+    except (TypeError, AttributeError) as error:  # a value of a type no option of ours has
+        raise ParameterError(f"{name}: {error}") from error
     step: dict[str, Any] = {"topology": name, "parameters": _plain(parameters)}
     if weights is not None or bias is not None:
         layers = weighted(network.layers, network.headers, weights=weights, bias=bias, seed=seed)
@@ -74,6 +80,18 @@ def generate(
     provenance = {"activity": "generate", "tool": f"radixfmt {__version__}"}
     provenance |= {key: value for key, value in step.items() if value is not None}
     return replace(network, metadata=replace(network.metadata, name=name, provenance=(provenance,)))
+
+
+def integers(what: str, values: Iterable[Any]) -> list[int]:
+    """Return `values` as plain integers, numpy's included.
+
+    Raises:
+        ParameterError: one of them is no integer, or `values` is no list.
+    """
+    try:
+        return [operator.index(value) for value in values]
+    except TypeError as error:
+        raise ParameterError(f"{what}: expected integers: {error}") from None
 
 
 def _operator(name: str) -> str:
@@ -92,4 +110,6 @@ def _operator(name: str) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value

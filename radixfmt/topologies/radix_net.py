@@ -9,7 +9,7 @@ from radixfmt.generators.radix_net import radix_net_layer
 from radixfmt.model.layer import Layer
 from radixfmt.model.network import LazyLayers, Network, chain
 from radixfmt.model.pattern import Pattern
-from radixfmt.topologies import topology
+from radixfmt.topologies import integers, topology
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +32,14 @@ def radix_net(
         direction: sign of the cyclic shift: -1 as in the published Graph Challenge files, 1 as in
             the paper's text. The two are transposes of each other, layer by layer.
     """
-    depth = sum(map(len, systems))
-    blocks = list(widths) or [1] * (depth + 1)
+    radices = [integers(f"system {i}", system) for i, system in enumerate(systems, start=1)]
+    blocks = integers("widths", widths) or [1] * (sum(map(len, radices)) + 1)
+    sign = integers("direction", [direction])[0]
 
     def make(i: int) -> Layer:
-        rule = radix_net_layer(systems=systems, widths=blocks, direction=direction, index=i)
+        rule = radix_net_layer(systems=radices, widths=blocks, direction=sign, index=i)
         return Layer(f"layer{i}", Pattern(rule))
 
-    first = radix_net_layer(systems=systems, widths=blocks, direction=direction, index=0)
+    first = radix_net_layer(systems=radices, widths=blocks, direction=sign, index=0)
     sizes = [first.period * width for width in blocks]
     return chain(LazyLayers([("linear", shape) for shape in pairwise(sizes)], make))

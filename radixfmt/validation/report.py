@@ -37,9 +37,9 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the file is valid: no errors (and, if strict, no warnings)."""
+        """Whether all checks ran and reported no errors (if strict, no warnings either)."""
         bad = {"error", "warning"} if self.strict else {"error"}
-        return not any(finding.severity in bad for finding in self.findings)
+        return not self.skipped and not any(f.severity in bad for f in self.findings)
 
     def as_json(self) -> dict[str, Any]:
         """Return one entry of `files` in `validate --json`."""

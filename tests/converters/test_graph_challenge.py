@@ -112,3 +112,17 @@ def test_empty_layers_are_legal(tmp_path):
     rx.convert(path, tmp_path / "out.rx.h5")
     assert rx.read(tmp_path / "out.rx.h5").layers[0].pattern.nnz == 0
     assert np.array_equal(rx.read(tmp_path / "out.rx.h5").layers[0].pattern.indptr, np.zeros(5))
+
+
+def test_a_link_to_a_folder_means_that_folder(tmp_path):
+    rx.write(tmp_path / "a.rx.h5", rx.generate("radix-net", systems=[[2, 2]]))
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    for overwrite in (False, True):
+        rx.convert(
+            tmp_path / "a.rx.h5", tmp_path / "link", target_format="graph-challenge",
+            overwrite=overwrite,
+        )  # fmt: skip
+    assert (tmp_path / "link").is_symlink()
+    assert len(list((tmp_path / "real").iterdir())) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.rx.h5", "link", "real"]

@@ -81,3 +81,12 @@ def test_one_layer_must_be_chosen_and_can_be(tmp_path, small):
     rx.convert(tmp_path / "a.rx.h5", tmp_path / "a.mtx", layer=2)
     expected = small.layers[2].pattern.to_scipy(small.layers[2].weights)
     assert (scipy.io.mmread(tmp_path / "a.mtx").tocsc() != expected).nnz == 0
+
+
+def test_integers_keep_their_value(tmp_path):
+    (tmp_path / "a.mtx").write_text(HEAD + "integer general\n2 2 1\n1 1 16777217\n")
+    done = rx.convert(tmp_path / "a.mtx", tmp_path / "a.rx.h5")
+    assert done.losses == ()
+    assert rx.read(tmp_path / "a.rx.h5").layers[0].weights.tolist() == [16777217]
+    (tmp_path / "b.mtx").write_text(HEAD + "integer general\n2 2 1\n1 1 9007199254740993\n")
+    assert "rounded" in rx.convert(tmp_path / "b.mtx", tmp_path / "b.rx.h5").losses[0]

@@ -12,6 +12,8 @@ from radixfmt.converters.samples import (
 )
 from radixfmt.errors import InputError, PathError
 
+HEAD = "%%MatrixMarket matrix coordinate real general\n"
+NPY = b"\x93NUMPY\x01\x00\x10\x00"
 SAMPLES = np.array([[0, 1.5, 0], [2, 0, -3], [0, 0, 0.1]], np.float32)
 
 
@@ -62,6 +64,15 @@ def bad_index(path):
         ("two.npz", lambda p: np.savez(p, a=SAMPLES, b=SAMPLES), "one array"),
         ("index.npz", bad_index, "expected an .npz"),
         ("text.mtx", lambda p: p.write_text("hi"), "expected a MatrixMarket"),
+        ("four.tsv", lambda p: p.write_text("1 1 1 9\n"), "line 1"),
+        ("hex.tsv", lambda p: p.write_text("1 1 0x10\n"), "line 1"),
+        ("comma.tsv", lambda p: p.write_text("1 1 1,5\n"), "line 1"),
+        ("huge.tsv", lambda p: p.write_text("1 1 1\n1 2 1e300\n"), "line 2: expected a finite"),
+        ("twice.tsv", lambda p: p.write_text("1 1 1\n1 1 2\n"), "every entry once"),
+        ("tall.tsv", lambda p: p.write_text("2147483647 1 1\n"), "at most"),
+        ("tall.mtx", lambda p: p.write_text(HEAD + "999999999999 3 0\n"), "more than the file"),
+        ("full.mtx", lambda p: p.write_text(HEAD + "3 3 99999999999\n"), "more than the file"),
+        ("header.npy", lambda p: p.write_bytes(NPY + b"{'descr': '<f4',"), "header.npy"),
         ("zero.tsv", lambda p: p.write_text("0\t1\t1\n"), "line 1"),
         ("wide.tsv", lambda p: p.write_text("1\t1\t1\n1\t7\t1\n"), "line 2"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 from dataclasses import replace
 
@@ -28,6 +29,43 @@ def test_values_and_bias_digests_are_the_documented_bytes():
     found = layer_digests(layer)
     assert found.values == "rx1:" + hashlib.sha256(values).hexdigest()
     assert found.bias == "rx1:" + hashlib.sha256(bias).hexdigest()
+
+
+def test_network_digests_are_the_documented_bytes():
+    """Computed here from spec §7 alone, with the standard library."""
+    pattern = rx.Pattern.explicit((3, 2), [0, 2, 3], [0, 2, 1])
+    layer = rx.Layer("a", pattern, np.array([1, 2, 3], np.float32), np.array([4, 5], np.float32))
+    network = rx.chain([layer], clip=(0.0, 32.0), metadata=rx.Metadata(name="golden"))
+
+    def digest(domain, value):
+        data = value if isinstance(value, bytes) else json.dumps(value, sort_keys=True).encode()
+        return "rx1:" + hashlib.sha256(f"radixfmt-{domain}-1\n".encode() + data).hexdigest()
+
+    def text(value):
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+    edges = digest("pattern", struct.pack("<9Q", 3, 2, 3, 0, 2, 3, 0, 2, 1))
+    values = digest("values", b"float32\n" + struct.pack("<Q3f", 3, 1, 2, 3))
+    bias = digest("dense", b"float32\n" + struct.pack("<2Q2f", 1, 2, 4, 5))
+    low, high = (digest("dense", b"float32\n" + struct.pack("<Qf", 0, x)) for x in (0.0, 32.0))
+    graph = {
+        "inputs": [{"name": "x", "shape": ["B", 3], "dtype": "float32"}],
+        "outputs": [{"name": "y", "shape": ["B", 2], "dtype": "float32"}],
+        "nodes": [
+            {"op": "SparseLinear", "inputs": ["x"], "outputs": ["z0"], "layer": 0},
+            {"op": "Clip", "inputs": ["z0", "clip_min", "clip_max"], "outputs": ["y"]},
+        ],
+    }
+    topology = {"layers": [{"pattern": edges, "shape": [3, 2]}], "feeds": []}
+    content = {
+        "layers": [{"pattern": edges, "values": values, "bias": bias}],
+        "graph": graph,
+        "tensors": {"clip_min": low, "clip_max": high},
+    }
+    found = digests(network)
+    assert found.topology == digest("topology", text(topology))
+    assert found.content == digest("content", text(content))
+    assert found.metadata == digest("metadata", text({"name": "golden"}))
 
 
 def test_spelling_does_not_matter():

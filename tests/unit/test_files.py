@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_a_target_that_appears_meanwhile_is_not_replaced(tmp_path):
 
 def test_an_error_inside_leaves_nothing(tmp_path):
     def folder():
-        with replacing_folder(tmp_path / "b", overwrite=False) as temporary:
+        with replacing_folder(tmp_path / "b", overwrite=False, ours=re.compile("x")) as temporary:
             (temporary / "half").write_text("half")
             fail()
 

@@ -63,11 +63,14 @@ def test_variance_rule_keeps_the_scale_through_uneven_fan_in():
     ("options", "message"),
     [
         ({"weights": "hee"}, "weights: expected one of"),
-        ({"weights": "constant"}, "finite number after '='"),
+        ({"weights": "constant"}, "float32 after '='"),
         ({"weights": "constant=nan"}, "finite number"),
         ({"weights": "he=2"}, "weights: expected one of"),
-        ({"bias": float("inf")}, "bias: expected a finite number"),
+        ({"bias": float("inf")}, "bias: expected a finite number in float32"),
         ({"seed": -1, "weights": "he"}, "seed: expected 0 to"),
+        ({"seed": 2**53, "weights": "he"}, "seed: expected 0 to"),
+        ({"weights": "constant=1e39"}, "float32"),
+        ({"bias": 1e39}, "float32"),
         ({"activation": "reluu"}, "activation: expected one of"),
         ({"sistems": 1}, "unknown parameter 'sistems'"),
     ],
@@ -96,3 +99,18 @@ def test_activation_follows_every_layer_in_any_case():
 def test_sizes_that_do_not_meet_are_refused(small):
     with pytest.raises(rx.RadixfmtError, match="RX6005"):
         rx.chain([small.layers[0], small.layers[0]])
+
+
+def test_numpy_integers_are_integers_and_other_types_are_named():
+    systems = np.array([[2, 3]])
+    network = rx.generate("radix-net", systems=systems, widths=np.array([1, 2, 1]))
+    assert network.headers[0][1] == (6, 12)
+    for wrong in ({"systems": [2, 3]}, {"systems": [[2.5]]}, {"systems": [["2"]]}):
+        with pytest.raises(ParameterError):
+            rx.generate("radix-net", **wrong)
+    with pytest.raises(ParameterError):
+        rx.generate("graph-challenge", neurons=1024.0, layers=1)
+    with pytest.raises(ParameterError, match="weights"):
+        rx.generate("radix-net", systems=[[2]], weights=3)
+    with pytest.raises(ParameterError, match="seed"):
+        rx.generate("radix-net", systems=[[2]], weights="he", seed=1.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -77,3 +78,12 @@ def test_path_counts_after_two_groups_are_exact_and_the_second_alone_is_uneven()
 def test_other_parameters_are_refused(neurons, layers, message):
     with pytest.raises(ParameterError, match=message):
         rx.generate("graph-challenge", neurons=neurons, layers=layers)
+
+
+def test_threads_get_the_same_edges():
+    layers = rx.generate("graph-challenge", neurons=1024, layers=30).layers
+    numbers = [6, 12, 18, 24] * 40
+    expected = {i: layers[i].pattern.indices for i in set(numbers)}
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda i: (i, layers[i].pattern.indices), numbers)
+        assert all((indices == expected[i]).all() for i, indices in found)

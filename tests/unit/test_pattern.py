@@ -95,3 +95,14 @@ def test_layer_ranges_carry_their_weights(small):
 def test_lengths_that_do_not_fit_are_refused(small, weights, bias):
     with pytest.raises(ParameterError, match="expected"):
         rx.Layer("a", small.layers[0].pattern, weights, bias)
+
+
+def test_nobody_else_can_change_what_has_been_checked():
+    indices = np.array([0, 1, 2])
+    pattern = rx.Pattern.explicit((3, 1), [0, 3], indices)
+    indices[0] = 1_000_000
+    assert pattern.indices.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="read-only"):
+        pattern.indices[0] = 9
+    with pytest.raises(ValueError, match="read-only"):
+        pattern.columns(0, 1).indices[0] = 9
