@@ -27,18 +27,42 @@ def apply(node: Node, x: Array, tensors: Mapping[str, NDArray[Any]]) -> Array:
     """Return the operator of `node` applied to each element of `x`, which may be overwritten.
 
     Raises:
-        UnsupportedError: not an operator that acts on each element alone.
+        UnsupportedError: not an operator that acts on each element alone, or attributes that it
+            cannot have.
     """
     if node.op == "Clip":
-        bounds = [tensors[name].astype(x.dtype) if name else None for name in node.inputs[1:]]
-        return _clip(x, bounds)
+        return _clip(x, [_bound(node, name, x.dtype, tensors) for name in node.inputs[1:]])
     if node.op not in _RULES:
         raise UnsupportedError(
             f"node {node.op}: the reference knows SparseLinear, Clip, {', '.join(sorted(_RULES))}",
             hint="compare with onnxruntime instead",
         )
-    made: Array = _RULES[node.op](x, node.attributes)
+    if any(isinstance(value, tuple) for value in node.attributes.values()):  # numpy broadcasts
+        raise UnsupportedError(
+            f"node {node.op}: expected attributes of one value each, got {dict(node.attributes)}"
+        )
+    try:
+        made: Array = _RULES[node.op](x, node.attributes)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise UnsupportedError(
+            f"node {node.op}: it cannot have the attributes {dict(node.attributes)}: {error}"
+        ) from error
     return made
+
+
+def _bound(
+    node: Node, name: str, dtype: np.dtype[Any], tensors: Mapping[str, NDArray[Any]]
+) -> Array | None:
+    """Return a bound of Clip, None where it is left out."""
+    if not name:
+        return None
+    if name not in tensors or np.ndim(tensors[name]) != 0:
+        raise UnsupportedError(
+            f"node {node.op}: the reference takes bounds that are scalar tensors of the network; "
+            f"{name!r} is not one",
+            hint="compare with onnxruntime instead",
+        )
+    return np.asarray(tensors[name]).astype(dtype)
 
 
 def _clip(x: Array, bounds: Sequence[Array | None]) -> Array:

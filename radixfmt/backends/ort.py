@@ -101,7 +101,11 @@ class Session:
 
         Raises:
             InputError: another shape, or not numbers.
+            ParameterError: the session is closed.
+            UnsupportedError: onnxruntime fails on these samples.
         """
+        if self._session is None:
+            raise ParameterError("session: it is closed; expected an open one")
         shape, axis = self._input.shape, self._axis
         dtype = np.dtype(ELEMENTS[self._input.type])
         if axis:
@@ -133,8 +137,16 @@ class Session:
         if short:
             filling = [(0, short if i == axis else 0) for i in range(x.ndim)]
             x = np.pad(x, filling)
-        y: NDArray[Any] = self._session.run([self._output.name], {self._input.name: x})[0]
+        try:
+            y: NDArray[Any] = self._session.run([self._output.name], {self._input.name: x})[0]
+        except Exception as error:  # onnxruntime's own exceptions share no base but this one
+            raise UnsupportedError(f"onnxruntime fails on these samples: {error}") from error
         return y.take(range(rows), axis) if short else y
+
+    @property
+    def layout(self) -> str:
+        """How samples lie: "batch-major", in rows, or "feature-major", in columns."""
+        return "feature-major" if self._axis else "batch-major"
 
     @property
     def features(self) -> int | None:

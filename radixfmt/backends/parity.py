@@ -11,9 +11,14 @@ from radixfmt.errors import InputError, ParityError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+FEWEST = 3
+"""Distinct values of outputs that can show more than where a network saturates."""
 
 TOLERANCE = 1e-4
 """Largest `max_rel` that passes unless the caller says otherwise."""
+
+TOLERANCES = {"float16": 2e-2, "float32": TOLERANCE, "float64": TOLERANCE / 10}
+"""By element type of the model. Float64 is no tighter: ONNX keeps attributes in float32."""
 
 
 class Parity(NamedTuple):
@@ -66,6 +71,24 @@ def check(y: Any, reference: Any, *, tolerance: float = TOLERANCE) -> Parity:
             "differs",
         )
     return parity(y, reference)
+
+
+def tolerance_of(dtype: np.dtype[Any]) -> float:
+    """Return the largest `max_rel` that rounding explains for models of this element type."""
+    return TOLERANCES.get(dtype.name, TOLERANCE)
+
+
+def weakness(reference: Any) -> str | None:
+    """Return why parity with these outputs `[B, n]` would say little, None if it says enough."""
+    outputs = np.asarray(reference)
+    values = np.unique(outputs)
+    if values.size == 0:
+        return "the reference has no outputs"
+    if values.size < FEWEST:
+        return f"the reference's outputs are all {' or '.join(f'{v:g}' for v in values)}"
+    if (outputs == outputs[0]).all():
+        return "the reference's outputs are the same for every sample"
+    return None
 
 
 def _compare(y: Any, reference: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -21,6 +21,9 @@ CACHED = 2**19
 from them. Of 4096 neurons 128 rows run about 1.1 times as fast as 256, of 16384 neurons 32 or 64
 rows 1.6 times."""
 
+THIRD = 8
+"""Samples of each kind that `probes` makes."""
+
 
 def checked(x: Any, width: int | None, dtype: np.dtype[Any], *, rank: int = 2) -> NDArray[Any]:
     """Return `x` as an array of `dtype` with `rank` axes and `width` values in the last one.
@@ -42,6 +45,21 @@ def checked(x: Any, width: int | None, dtype: np.dtype[Any], *, rank: int = 2) -
     if width is not None and samples.shape[-1] != width:
         raise InputError(f"input: expected n_in = {width} values per row, got {samples.shape[-1]}")
     return np.ascontiguousarray(samples, dtype)
+
+
+def probes(width: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return `[24, width]` samples that a comparison should run, always the same ones.
+
+    A third dense, uniform in [0, 1); a third zeros and ones, 2 % to 50 % of them ones, as networks
+    that saturate tell apart; a third dense and small. Whole numbers and float16 keep what they can.
+    """
+    rng = np.random.default_rng(0)
+    dense, small = rng.random((THIRD, width)), rng.random((THIRD, width))
+    sparse = rng.random((THIRD, width)) < np.geomspace(0.02, 0.5, THIRD)[:, None]
+    if width:
+        sparse[np.arange(THIRD), rng.integers(width, size=THIRD)] = True  # none is all zeros
+    small *= np.geomspace(1e-3, 0.1, THIRD)[:, None]
+    return np.concatenate([dense, sparse, small]).astype(dtype)
 
 
 def tile_for(width: int) -> int:

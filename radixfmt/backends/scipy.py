@@ -9,6 +9,7 @@ import numpy as np
 from radixfmt.backends import backend
 from radixfmt.backends.samples import TILE, checked, tile_for, tiles
 from radixfmt.backends.sparse_walk import check, transposed, walk
+from radixfmt.errors import ParameterError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def reference(network: Network, x: Any) -> NDArray[np.float64]:
     """
     check(network)
     dtype = np.dtype(np.float64)
-    samples = checked(x, _width(network), dtype)
+    samples = checked(x, width(network), dtype)
 
     def product(i: int, columns: NDArray[Any]) -> NDArray[Any]:
         matrix, bias = transposed(network.layers[i], dtype)
@@ -63,18 +64,29 @@ class ScipySession:
     ) -> None:
         check(network)
         self._network = network
-        self._tile = tile or tile_for(network.headers[0][1][0])
-        self._n_out = network.headers[-1][1][1]
+        self._tile = tile or tile_for(width(network) or 1)
+        self._closed = False
         self._dtype = np.dtype(dtype)
         self._layers = [transposed(layer, self._dtype) for layer in network.layers]
 
     def run(self, x: Any) -> NDArray[Any]:
-        """Return the outputs `[B, n_out]` of samples `[B, n_in]`."""
-        samples = checked(x, _width(self._network), self._dtype)
-        y = np.empty((samples.shape[0], self._n_out), self._dtype)
-        for start, stop in tiles(samples.shape[0], self._tile):
+        """Return the outputs `[B, n_out]` of samples `[B, n_in]`.
+
+        Raises:
+            InputError: samples of another shape.
+            ParameterError: the session is closed.
+        """
+        if self._closed:
+            raise ParameterError("session: it is closed; expected an open one")
+        samples = checked(x, width(self._network), self._dtype)
+        rows = samples.shape[0]
+        y: NDArray[Any] | None = None
+        for start, stop in tiles(rows, self._tile) if rows else [(0, 0)]:
             columns = np.ascontiguousarray(samples[start:stop].T)
-            y[start:stop] = walk(self._network, columns, self._product).T
+            made = walk(self._network, columns, self._product).T
+            y = np.empty((rows, made.shape[1]), self._dtype) if y is None else y
+            y[start:stop] = made
+        assert y is not None  # noqa: S101  there is at least one tile
         return y
 
     def _product(self, i: int, columns: NDArray[Any]) -> NDArray[Any]:
@@ -85,6 +97,7 @@ class ScipySession:
     def close(self) -> None:
         """Let go of the weights."""
         self._layers = []
+        self._closed = True
 
     def __enter__(self) -> Self:
         return self
@@ -93,6 +106,10 @@ class ScipySession:
         self.close()
 
 
-def _width(network: Network) -> int | None:
-    width = network.inputs[0].shape[1]
-    return width if isinstance(width, int) else None
+def width(network: Network) -> int | None:
+    """Return n_in, from the layer that reads the input where the input itself leaves it open."""
+    value = network.inputs[0]
+    if isinstance(value.shape[-1], int):
+        return value.shape[-1]
+    readers = (n.layer for n in network.graph if n.layer is not None and value.name in n.inputs)
+    return next((network.headers[i][1][0] for i in readers), None)

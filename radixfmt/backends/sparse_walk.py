@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.backends import activations
-from radixfmt.errors import UnsupportedError
+from radixfmt.errors import InputError, UnsupportedError
+from radixfmt.export.accepts import check_graph
 from radixfmt.model.graph import ELEMENTWISE, topological_order
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ def check(network: Network) -> None:
     """Refuse a network that is not made of linear layers and elementwise operators.
 
     Raises:
-        UnsupportedError: another operator, or not one input and one output of rank 2.
+        UnsupportedError: another operator, not one input and one output of rank 2, or a dense
+            tensor where samples are expected.
     """
+    check_graph(network)
     for node in network.graph:
         if node.op != "SparseLinear" and node.op not in ELEMENTWISE:
             raise UnsupportedError(
@@ -38,6 +41,12 @@ def check(network: Network) -> None:
     ranks = [len(value.shape) for value in (*network.inputs, *network.outputs)]
     if ranks != [2, 2]:
         raise UnsupportedError("expected one input and one output of shape [B, n]")
+    for name in (*(node.inputs[0] for node in network.graph), network.outputs[0].name):
+        if name in network.tensors:
+            raise UnsupportedError(
+                f"tensor {name!r}: only Clip's bounds may be dense tensors here",
+                hint="use Session, which runs every ONNX operator",
+            )
 
 
 def walk(network: Network, x: NDArray[Any], product: Product) -> NDArray[Any]:
@@ -47,6 +56,9 @@ def walk(network: Network, x: NDArray[Any], product: Product) -> NDArray[Any]:
         network: that `check` accepts.
         x: samples in columns; not changed.
         product: returns layer i applied to an array `[n, B]`, as a new array.
+
+    Raises:
+        InputError: samples of another width than the layer that reads them.
     """
     nodes = [network.graph[i] for i in topological_order(network.graph) or ()]
     uses = Counter(node.inputs[0] for node in nodes)
@@ -54,12 +66,16 @@ def walk(network: Network, x: NDArray[Any], product: Product) -> NDArray[Any]:
     uses[target] += 1
     uses[network.inputs[0].name] += 1  # the caller keeps x
     made = {network.inputs[0].name: x}
+    headers = network.headers
     for node in nodes:
         source = node.inputs[0]
         uses[source] -= 1
         last = uses[source] == 0
         array = made.pop(source) if last else made[source]
         if node.layer is not None:
+            n_in = headers[node.layer][1][0]
+            if array.shape[0] != n_in:
+                raise InputError(f"input: expected n_in = {n_in} values, got {array.shape[0]}")
             made[node.outputs[0]] = product(node.layer, array)
         else:
             array = array if last else array.copy()

@@ -51,10 +51,13 @@ def command(
     """Measure how fast engines run a network, each in its own process, taking turns."""
     from radixfmt.backends.parity import TOLERANCE
     from radixfmt.benchmark import bench
+    from radixfmt.benchmark.baseline import baseline as compare
     from radixfmt.benchmark.environment import environment
     from radixfmt.benchmark.table import table
 
     old = None if baseline is None else _read(baseline)
+    if old is not None:
+        compare(old, [])  # refuses what is no baseline before the work starts
     results = bench(
         file,
         engines=engines or USUAL,
@@ -93,6 +96,7 @@ def _read(path: str) -> dict[str, Any]:
 
 def _compare(old: dict[str, Any], results: list[Any], output: Output) -> int:
     from radixfmt.benchmark.baseline import baseline
+    from radixfmt.errors import InputError
 
     compared = baseline(old, results)
     for note in compared.notes:
@@ -103,4 +107,6 @@ def _compare(old: dict[str, Any], results: list[Any], output: Output) -> int:
             f"{change.engine}, batch {change.batch}: {change.ratio:.2f} of the baseline's speed, "
             f"{verdict}"
         )
+    if not compared.changes:
+        raise InputError("baseline: none of these engines, batches and threads is in it")
     return 1 if compared.regressions else 0

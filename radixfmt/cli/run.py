@@ -59,6 +59,8 @@ def command(
 
     if target is None and categories is None:
         raise click.UsageError("expected --output or --categories, got neither")
+    if target is not None and target == categories:
+        raise click.UsageError(f"--output and --categories: expected two files, got {target} twice")
     for path in (target, categories):
         if path is not None:
             check_target(path, overwrite=overwrite)
@@ -77,7 +79,7 @@ def command(
         write_samples(target, y, overwrite=overwrite)
         lines.append(f"results: {target}")
     if categories is not None:
-        alive = np.flatnonzero(y.reshape(len(y), -1).any(axis=1))
+        alive = np.flatnonzero(y.any(axis=tuple(range(1, y.ndim))))
         write_categories(categories, alive, overwrite=overwrite)
         record["categories"] = [int(row) + 1 for row in alive]
         lines.append(f"categories: {len(alive)} of {len(y)} rows stay alive: {categories}")
@@ -92,13 +94,15 @@ def _session(file: str, source: str, **settings: Any) -> tuple[NDArray[Any], flo
     with Session(file, **settings) as session:
         x = read_samples(source, session.features)
         began = time.perf_counter()
-        y = session.run(x)
+        # a feature-major model takes and gives samples in columns; files hold them in rows
+        y = session.run(x.T).T if session.layout == "feature-major" else session.run(x)
         return y, time.perf_counter() - began, session.provider
 
 
 def _reference(file: str, source: str, **settings: Any) -> tuple[NDArray[Any], float, str]:
     """Run the float64 reference; it has one way of running and one place."""
-    from radixfmt.backends.scipy import reference
+    from radixfmt.backends.scipy import reference, width
+    from radixfmt.backends.sparse_walk import check
     from radixfmt.converters.samples import read_samples
     from radixfmt.storage import open  # noqa: A004  the public name is rx.open
 
@@ -106,8 +110,8 @@ def _reference(file: str, source: str, **settings: Any) -> tuple[NDArray[Any], f
         if settings[name] not in usual:
             raise click.UsageError(f"--{name} is for --backend ort, got {settings[name]!r}")
     with open(file) as network:
-        width = network.inputs[0].shape[-1]
-        x = read_samples(source, width if isinstance(width, int) else None)
+        check(network)
+        x = read_samples(source, width(network))
         began = time.perf_counter()
         y = reference(network, x)
         return y, time.perf_counter() - began, "scipy float64"

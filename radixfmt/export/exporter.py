@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.errors import ParameterError, UnsupportedError
+from radixfmt.export.accepts import check_graph, element_type
 from radixfmt.export.costs import PLANNING_BATCH, costs_of
 from radixfmt.export.exported import Choice, Exported
 from radixfmt.export.graph import BATCH_MAJOR, FEATURE_MAJOR, GraphBuilder
@@ -50,14 +51,14 @@ def export(
         layout: "batch-major", [B, n] → [B, m], or "feature-major", [n, B] → [m, B].
 
     Raises:
-        ParameterError: `target`, `batch` or `layout` is none of these.
+        ParameterError: `target`, `batch` or `layout` is none of these, or the network fixes
+            another batch.
         UnknownNameError: no such lowering.
         UnsupportedError: a layer without weights, a convolution, a lowering that cannot express
-            a layer, or more than 2 GB of weights.
+            a layer, more than 2 GB of weights, or a graph that is no ONNX.
     """
     _check(network, batch, layout)
-    dtype = np.dtype(network.inputs[0].dtype if network.inputs else "float32")
-    dtype = dtype if dtype.kind == "f" else np.dtype("float32")
+    dtype = _dtype(network)
     setting = Setting(batch or PLANNING_BATCH, target, costs_of(target), dtype.itemsize)
     nodes = [network.graph[i] for i in topological_order(network.graph) or ()]
     types = tensor_types(network, nodes, dtype)
@@ -81,13 +82,16 @@ def export(
     walk = Walk(network, layers, plans, graph, layout)
     for i, node in enumerate(nodes):
         walk.emit(i, node)
+        _check_size(graph.constant_bytes)
     walk.finish()
+    _check_size(graph.constant_bytes)
     choices = tuple(
         Choice(layer.name, p.lowering, p.why) for layer, p in zip(layers, plans, strict=True)
     )
     found = digests(network, signed)
     model = _model(network, graph, batch, layout)
     _sign(model, network, choices, {"topology": found.topology, "content": found.content}, layout)
+    _check_model(model)
     return Exported(model, choices)
 
 
@@ -96,12 +100,27 @@ def _check(network: Network, batch: int | None, layout: str) -> None:
         raise ParameterError(f"batch: expected at least 1, or None for an open one, got {batch}")
     if layout not in (BATCH_MAJOR, FEATURE_MAJOR):
         raise ParameterError(f"layout: expected {BATCH_MAJOR} or {FEATURE_MAJOR}, got {layout!r}")
+    check_graph(network)
+    fixed = network.inputs[0].shape[:1] if network.inputs else ()
+    if batch is not None and fixed and isinstance(fixed[0], int) and fixed[0] != batch:
+        raise ParameterError(
+            f"batch: expected {fixed[0]}, as the network's input {network.inputs[0].name!r} says, "
+            f"got {batch}",
+            hint="leave the batch out",
+        )
     for value in (*network.inputs, *network.outputs):
         if layout == FEATURE_MAJOR and (len(value.shape) != 2 or isinstance(value.shape[1], str)):
             raise UnsupportedError(
                 f"{value.name}: {FEATURE_MAJOR} asks for shape [B, n], got {list(value.shape)}",
                 hint=f"use layout {BATCH_MAJOR}",
             )
+
+
+def _dtype(network: Network) -> np.dtype[Any]:
+    """Return the model's dtype: the first input's, if that is a float."""
+    values = network.inputs[:1]
+    kinds = [element_type(value.name, value.dtype) for value in values]
+    return next((kind for kind in kinds if kind.kind == "f"), np.dtype("float32"))
 
 
 def _check_layer(layer: Layer) -> None:
@@ -133,7 +152,7 @@ def _model(
     def declared(values: Sequence[Value]) -> list[onnx.ValueInfoProto]:
         found = []
         for value in values:
-            kind = np.dtype(value.dtype)
+            kind = element_type(value.name, value.dtype)
             element = helper.np_dtype_to_tensor_dtype(graph.dtype if kind.kind == "f" else kind)
             shape = [
                 batch if batch and isinstance(size, str) and size == first else size
@@ -157,6 +176,22 @@ def _model(
         producer_name="radixfmt",
         producer_version=__version__,
     )
+
+
+def _check_model(model: onnx.ModelProto) -> None:
+    """Ask ONNX's own checker, shapes included, before anyone else does."""
+    from onnx import checker, shape_inference
+
+    if model.ByteSize() > checker.MAXIMUM_PROTOBUF:
+        return  # it takes none so large from memory
+    try:
+        checker.check_model(model, full_check=True)
+    except (checker.ValidationError, shape_inference.InferenceError, ValueError) as error:
+        problem = " ".join(str(error).split())
+        raise UnsupportedError(
+            f"ONNX's checker refuses the model: {problem[:500]}",
+            hint="it names the node; if that is a layer's, this is a defect of radixfmt: report it",
+        ) from error
 
 
 def _sign(

@@ -7,6 +7,7 @@ MatMuls; their rows may lie in any order, with padding rows between.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from radixfmt.model.layer import Layer
 
 BATCH_MAJOR, FEATURE_MAJOR = "batch-major", "feature-major"
+
+SMALL = 64
+"""Elements of a constant that is shared whoever wants it."""
 
 
 class Tensor(NamedTuple):
@@ -44,6 +48,9 @@ class GraphBuilder:
         convolutions: whether products are grouped pointwise convolutions, which fuse with bias and
             activation on CPU (float32 only there), or batched MatMuls.
         reserved: names of the graph's inputs and outputs.
+
+    Attributes:
+        constant_bytes: of all constants so far.
     """
 
     def __init__(
@@ -53,31 +60,38 @@ class GraphBuilder:
         self.convolutions = convolutions
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
+        self.constant_bytes = 0
         self._names = set(reserved)
+        self._counts: dict[str, int] = {}
         self._constants: dict[tuple[Any, ...], str] = {}
         self._turned: dict[tuple[str, ...], str] = {}
 
     def unique(self, wanted: str) -> str:
         """Return `wanted`, or it with a number if the name is taken, and take it."""
-        name, count = wanted, 1
+        name, count = wanted, self._counts.get(wanted, 1)
         while name in self._names:
             count += 1
             name = f"{wanted}_{count}"
+        self._counts[wanted] = count  # the next one starts here: many may want one name
         self._names.add(name)
         return name
 
     def constant(self, wanted: str, array: NDArray[Any]) -> str:
-        """Return the name of an initializer with these elements; small equal ones are shared."""
+        """Return the name of an initializer with these elements.
+
+        Small equal ones are shared by all; large ones by those who want the same name, as the
+        nodes that apply one layer do.
+        """
         from onnx import numpy_helper
 
-        key = (array.dtype.str, array.shape, array.tobytes()) if array.size <= 64 else ()
-        if key in self._constants:
-            return self._constants[key]
-        name = self.unique(wanted)
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        if key:
-            self._constants[key] = name
-        return name
+        array = np.ascontiguousarray(array).reshape(array.shape)  # it makes scalars [1]
+        content = array.tobytes() if array.size <= SMALL else (wanted, sha256(array.data).digest())
+        key = (array.dtype.str, array.shape, content)
+        if key not in self._constants:
+            self._constants[key] = name = self.unique(wanted)
+            self.initializers.append(numpy_helper.from_array(array, name))
+            self.constant_bytes += array.nbytes
+        return self._constants[key]
 
     def add(self, op: str, inputs: Sequence[str], wanted: str, **attributes: Any) -> str:
         """Add a node with one output, named like it, and return the name."""

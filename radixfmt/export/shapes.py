@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.errors import UnsupportedError
+from radixfmt.export.accepts import element_type, native
 from radixfmt.model.graph import ELEMENTWISE
 
 if TYPE_CHECKING:
@@ -32,21 +33,28 @@ def tensor_types(
         dtype: what floating inputs are in the model.
 
     Raises:
-        UnsupportedError: a node names no operator of opset 21.
+        UnsupportedError: a node names no operator of opset 21, or a layer is fed other numbers
+            than `dtype`.
     """
     from onnx import helper
 
+    wanted = helper.np_dtype_to_tensor_dtype(dtype)
     types: dict[str, onnx.TypeProto] = {}
     for value in network.inputs:
-        kind = np.dtype(value.dtype)
+        kind = element_type(value.name, value.dtype)
         element = helper.np_dtype_to_tensor_dtype(dtype if kind.kind == "f" else kind)
         types[value.name] = helper.make_tensor_type_proto(element, list(value.shape))
     for name, array in network.tensors.items():
-        element = helper.np_dtype_to_tensor_dtype(np.asarray(array).dtype)
+        element = helper.np_dtype_to_tensor_dtype(native(array).dtype)
         types[name] = helper.make_tensor_type_proto(element, list(np.shape(array)))
     for i, node in enumerate(nodes):
         source = types.get(node.inputs[0]) if node.inputs else None
         if node.layer is not None:
+            if source is not None and source.tensor_type.elem_type not in (0, wanted):
+                got = helper.tensor_dtype_to_np_dtype(source.tensor_type.elem_type)
+                raise UnsupportedError(
+                    f"node {i}: SparseLinear reads {node.inputs[0]!r}: expected {dtype}, got {got}"
+                )
             if source is not None and source.tensor_type.shape.dim:
                 made = type(source)()
                 made.CopyFrom(source)
@@ -91,14 +99,17 @@ def node_proto(i: int, node: Node, inputs: Sequence[str], outputs: Sequence[str]
                 f"{', '.join(known) or 'none'}"
             )
         kind = int(known[name].type.value)
-        if kind == onnx.AttributeProto.FLOAT and isinstance(value, int):
-            value = float(value)  # a network may be built with 1 where ONNX wants 1.0
-        elif kind == onnx.AttributeProto.FLOATS and isinstance(value, tuple):
-            value = tuple(map(float, value))
         try:
+            if kind == onnx.AttributeProto.FLOAT and isinstance(value, int):
+                value = float(value)  # a network may be built with 1 where ONNX wants 1.0
+            elif kind == onnx.AttributeProto.FLOATS and isinstance(value, tuple):
+                value = tuple(map(float, value))
             proto.attribute.append(helper.make_attribute(name, value, attr_type=kind))
-        except (TypeError, ValueError) as error:
-            raise UnsupportedError(f"node {i}: {node.op}, attribute {name!r}: {error}") from None
+        except (TypeError, ValueError, ArithmeticError, AssertionError) as error:
+            raise UnsupportedError(
+                f"node {i}: {node.op}, attribute {name!r}: "
+                f"{str(error) or f'{value!r} is of another type'}"
+            ) from None
     return proto
 
 
@@ -115,7 +126,7 @@ def _inferred(
     proto = node_proto(i, node, node.inputs, node.outputs)
     if any(name and name not in types for name in node.inputs):
         return {}
-    used = {name: numpy_helper.from_array(np.asarray(tensors[name]), name)
+    used = {name: numpy_helper.from_array(native(tensors[name]), name)
             for name in node.inputs if name in tensors}  # fmt: skip
     try:
         return dict(
@@ -128,5 +139,5 @@ def _inferred(
                 ir_version=IR_VERSION,
             )
         )
-    except onnx.shape_inference.InferenceError:
-        return {}
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError):
+        return {}  # the checker of the whole model will say it

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from radixfmt.export.accepts import native
 from radixfmt.export.graph import FEATURE_MAJOR, GraphBuilder, Tensor
 from radixfmt.export.lowerings import lowering
 from radixfmt.export.lowerings.dense import matrix
@@ -102,7 +103,7 @@ class Walk:
     def _tensor(self, name: str) -> Tensor:
         """Return a tensor made before, or a dense one of the network as a constant."""
         if name not in self._tensors:
-            array = np.asarray(self._network.tensors[name])
+            array = native(self._network.tensors[name])
             self._tensors[name] = Tensor(self._graph.constant(name, array))
         return self._tensors[name]
 

@@ -134,6 +134,7 @@ def test_a_silent_fallback_is_an_error(net, monkeypatch):
 
     def fall_back(model, options, providers):
         assert providers[0][1]["use_tf32"] == "0"
+        assert options.get_session_config_entry("session.disable_cpu_ep_fallback") == "1"
         return started(model, providers=["CPUExecutionProvider"])
 
     monkeypatch.setattr(runtime, "InferenceSession", fall_back)
@@ -171,6 +172,26 @@ def test_missing_or_doubled_onnxruntime(net, monkeypatch):
     with pytest.raises(MissingDependencyError, match="cannot be imported") as caught:
         Session(net, device="cpu")
     assert "pip install 'radixfmt[cpu]'" in caught.value.hint
+
+
+def test_a_closed_session_says_so(net, x):
+    session = Session(net, device="cpu", threads=2)
+    session.close()
+    session.close()
+    with pytest.raises(ParameterError, match="closed"):
+        session.run(x)
+
+
+def test_failures_at_run_time_are_ours():
+    network = rx.Network(
+        [],
+        (rx.Node("Reshape", ("x", "shape"), ("y",)),),
+        (rx.Value("x", ("B", 2)),),
+        (rx.Value("y", (7, 1)),),
+        {"shape": np.array([7, 1])},
+    )
+    with Session(network, device="cpu") as session, pytest.raises(UnsupportedError, match="fails"):
+        session.run([[1, 2]])
 
 
 def test_stays_quiet(net, x, capfd):

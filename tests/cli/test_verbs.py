@@ -186,12 +186,12 @@ def test_a_polite_kill_leaves_no_temporary_file(tmp_path):
         "--neurons",
         "65536",
         "--layers",
-        "100000",
+        "5000",
         "-o",
         "net.rx.h5",
     ]
     with subprocess.Popen([sys.executable, "-m", "radixfmt", *words], cwd=tmp_path) as process:
-        while not list(tmp_path.iterdir()):
+        while not list(tmp_path.iterdir()) and process.poll() is None:
             time.sleep(0.05)
         process.terminate()
         assert process.wait(60) == 128 + signal.SIGTERM

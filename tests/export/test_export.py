@@ -132,7 +132,7 @@ def test_refuses_what_it_cannot_serve(challenge, monkeypatch):
         to_onnx(rx.generate("radix-net", systems=[[2, 2]]))
     assert "--weights he" in caught.value.hint
     monkeypatch.setattr(exporter, "LARGEST_MODEL", 1000)
-    with pytest.raises(UnsupportedError, match="393216 bytes"):
+    with pytest.raises(UnsupportedError, match="442368 bytes"):
         to_onnx(challenge)
 
 

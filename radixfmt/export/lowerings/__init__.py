@@ -39,7 +39,7 @@ class Estimate(NamedTuple):
 
     Attributes:
         seconds: per run of the setting's batch.
-        weight_bytes: of the weights in the model.
+        weight_bytes: of the weights and the indices of rows in the model.
         why: what speaks for it, for a person.
         form: whatever the lowering wants handed back when it emits the layer.
     """

@@ -23,8 +23,10 @@ class Blocked:
 
     layouts = frozenset({FEATURE_MAJOR})
 
-    def estimate(self, pattern: Pattern, setting: Setting) -> Estimate:
-        """Find tiles and return what they cost; every pattern has some."""
+    def estimate(self, pattern: Pattern, setting: Setting) -> Estimate | None:
+        """Find tiles and return what they cost; None where a side has no neurons."""
+        if 0 in pattern.shape:
+            return None
         cost = partial(setting.costs.blocked, batch=setting.batch)
         tiles = tiling(pattern, cost)
         groups, m, k = tiles.size
@@ -32,7 +34,7 @@ class Blocked:
         fewer = pattern.shape[0] * pattern.shape[1] / cells
         return Estimate(
             cost(groups, m, k),
-            cells * setting.itemsize,
+            cells * setting.itemsize + groups * k * np.dtype(np.int64).itemsize,
             f"{groups} groups of {m} outputs share {k} inputs, "
             f"fill {cells / max(pattern.nnz, 1):.2f}: "
             f"{fewer:.{0 if fewer >= 10 else 1}f}x fewer multiplications than dense",
