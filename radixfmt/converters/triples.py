@@ -44,7 +44,7 @@ def read_triples(path: Path, shape: tuple[int, int] | None = None) -> sp.coo_arr
     except OSError as error:
         raise PathError(f"{path}: {error.strerror or error}") from None
     lines = data.count(b"\n") + 1 if data else 0
-    if data.translate(None, NUMERIC) or len(data.split()) != 3 * lines:
+    if data.translate(None, NUMERIC) or _words(data) != 3 * lines:
         raise _bad_line(path, data, shape, "not three numbers on every line")
     rows, columns = shape or (UNBOUNDED, UNBOUNDED)
     header = f"%%MatrixMarket matrix coordinate real general\n{rows} {columns} {lines}\n"
@@ -60,6 +60,13 @@ def read_triples(path: Path, shape: tuple[int, int] | None = None) -> sp.coo_arr
             f"{path}: line {bad[0] + 1}: expected a finite float32, got {entries.data[bad[0]]}"
         )
     return entries
+
+
+def _words(data: bytes) -> int:
+    """Return the number of words, as `len(data.split())` but without making them."""
+    blank = np.frombuffer(data, np.uint8) <= ord(" ")
+    starts = np.count_nonzero(blank[:-1] & ~blank[1:])
+    return int(starts) + (blank.size > 0 and not blank[0])
 
 
 def format_triples(
