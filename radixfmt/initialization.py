@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.errors import ParameterError
-from radixfmt.model.canonical import LARGEST_INTEGER
+from radixfmt.model.canonical import LARGEST_FLOAT32, LARGEST_INTEGER
 from radixfmt.model.layer import Layer
 from radixfmt.model.network import LazyLayers
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 RULES = ("none", "constant=V", "normal[=STD]", "he", "variance")
 """How `--weights` is spelled."""
-
-LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 GAINS = {"he": 2.0, "variance": 1.0}
 

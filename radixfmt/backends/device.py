@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
@@ -86,3 +87,10 @@ def _installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; a container's share is smaller than the machine
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from radixfmt.backends import backend
-from radixfmt.backends.device import CUDA, onnxruntime, resolve
+from radixfmt.backends.device import CUDA, cores, onnxruntime, resolve
 from radixfmt.backends.samples import TILE, checked, tile_for, tiles
 from radixfmt.errors import DeviceError, InputError, ParameterError, PathError, UnsupportedError
 from radixfmt.model.network import Network
@@ -71,7 +71,7 @@ class Session:
         kind = resolve(device)
         self._session = _start(_model(source, lowering, kind), kind)
         self.provider: str = self._session.get_providers()[0]
-        self.threads = 1 if kind == "cuda" else threads or _cores()
+        self.threads = 1 if kind == "cuda" else threads or cores()
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise UnsupportedError(
@@ -165,13 +165,6 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux; a container's share is smaller than the machine
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _model(source: Any, lowering: str, target: str) -> bytes | str:

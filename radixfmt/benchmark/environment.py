@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from radixfmt.backends.device import cores
 from radixfmt.version import __version__
 
 PACKAGES = ("numpy", "scipy", "onnx", "onnxruntime", "onnxruntime-gpu", "torch")
@@ -28,7 +29,7 @@ def environment() -> dict[str, Any]:
         "packages": {name: v for name in PACKAGES if (v := _version(name)) is not None},
         "os": _system(),
         "cpu": _cpu(),
-        "cores": _cores(),
+        "cores": cores(),
         "memory_bytes": _memory(),
         "gpus": _gpus(),
     }
@@ -55,13 +56,6 @@ def _cpu() -> str | None:
         text = ""
     found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     return found[1].strip() if found else platform.processor() or None
-
-
-def _cores() -> int | None:
-    """Return the logical cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
 
 
 def _memory() -> int | None:

@@ -103,7 +103,7 @@ def execute(argv: Sequence[str]) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:  # noqa: BLE001  a person must never see a traceback unasked
-        _report(error, as_json=as_json)
+        _report(error, _help_of(argv), as_json=as_json)
         if debug:
             traceback.print_exc()
         return NO if isinstance(error, ParityError) else TROUBLE
@@ -120,12 +120,18 @@ def _usage(error: click.ClickException, *, as_json: bool) -> None:
     _say(error.format_message(), hint, "usage", as_json=as_json)
 
 
-def _report(error: Exception, *, as_json: bool) -> None:
+def _help_of(argv: Sequence[str]) -> str:
+    """Return the command that explains the verb in use: the hint of errors that have none."""
+    verb = next((word for word in argv if word in VERBS), None)
+    return f"radixfmt {verb} --help" if verb else "radixfmt --help"
+
+
+def _report(error: Exception, usual: str, *, as_json: bool) -> None:
     """Say what went wrong: our own errors as they are, others as the defects they are."""
     if isinstance(error, RadixfmtError):
-        _say(str(error), error.hint, error.code, as_json=as_json)
+        _say(str(error), error.hint or usual, error.code, as_json=as_json)
     elif isinstance(error, OSError):  # a full disk behind stdout, say
-        _say(f"the system refuses: {error.strerror or error}", None, "path", as_json=as_json)
+        _say(f"the system refuses: {error.strerror or error}", usual, "path", as_json=as_json)
     elif isinstance(error, MemoryError):
         hint = "use a smaller network or batch"
         _say(f"not enough memory: {error}", hint, "memory", as_json=as_json)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radixfmt.benchmark import ENGINES
+from radixfmt.benchmark.engines import engine
 from radixfmt.cli.options import device_option, spoken
 
 if TYPE_CHECKING:
     from radixfmt.cli.output import Output
-
-USUAL = ("ort-auto", "ort-dense", "scipy")
 
 
 @click.command(
@@ -22,8 +22,7 @@ USUAL = ("ort-auto", "ort-dense", "scipy")
 @click.argument("file")
 @click.option(
     "--engine", "engines", multiple=True, metavar="NAME",
-    help="ort-auto, ort-dense, ort-blocked, scipy, torch-csr; repeat it. "
-    f"By default {', '.join(USUAL)}.",
+    help=f"{', '.join(engine)}; repeat it. By default {', '.join(ENGINES)}.",
 )  # fmt: skip
 @click.option(
     "--batch", "batches", multiple=True, type=click.IntRange(min=1), help="Rows; repeat it."
@@ -60,7 +59,7 @@ def command(
         compare(old, [])  # refuses what is no baseline before the work starts
     results = bench(
         file,
-        engines=engines or USUAL,
+        engines=engines or ENGINES,
         batch=batches or 4096,
         threads=threads,
         device=device,

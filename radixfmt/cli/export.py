@@ -9,6 +9,7 @@ import click
 
 from radixfmt.cli.options import overwritable, spoken, target_option
 from radixfmt.cli.output import size
+from radixfmt.export.lowerings import lowering as lowerings
 
 if TYPE_CHECKING:
     from radixfmt.backends.evidence import Evidence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @target_option("The ONNX model to write.")
 @click.option(
     "--lowering", default="auto", show_default=True, metavar="NAME",
-    help="auto (per layer), or one for all: dense, blocked.",
+    help=f"auto (per layer), or one for all: {', '.join(lowerings)}.",
 )  # fmt: skip
 @click.option(
     "--target", "device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,

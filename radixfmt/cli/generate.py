@@ -126,13 +126,11 @@ def write(
     name: str, target: str, overwrite: bool, storage: str, output: Output, values: dict[str, Any]
 ) -> int:
     """Generate, write, and say what was written."""
-    from radixfmt.files import check_target
     from radixfmt.storage import write as write_file
     from radixfmt.topologies import generate
 
-    check_target(target, overwrite=overwrite)
     given: dict[str, Any] = {
-        key: [list(item) for item in value] if key == "systems" else value
+        key: list(value) if isinstance(value, tuple) else value
         for key, value in values.items()
         if value is not None and value != ()
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radixfmt.cli.options import device_option, overwritable, spoken, threads_option
+from radixfmt.export.lowerings import lowering as lowerings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--lowering", default="auto", show_default=True, metavar="NAME",
-    help="How onnxruntime gets the layers: auto, dense, blocked.",
+    help=f"How onnxruntime gets the layers: auto, {', '.join(lowerings)}.",
 )  # fmt: skip
 @device_option
 @threads_option

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
+    from radixfmt.model.digest import NetworkDigests
     from radixfmt.model.network import Network
 
 
@@ -28,17 +29,19 @@ class Converter(Protocol):
 
     Attributes:
         suffixes: file names that end so are of this format; () for a folder.
+        options: what `write` takes beside the network.
     """
 
     suffixes: tuple[str, ...]
+    options: tuple[str, ...]
 
     def read(self, path: Path) -> tuple[Network, list[str]]:
         """Return the network at `path` and what was assumed or rounded to get it."""
 
     def write(
         self, path: Path, network: Network, *, overwrite: bool, options: dict[str, Any]
-    ) -> list[str]:
-        """Write `network` and return what the format could not hold."""
+    ) -> tuple[list[str], NetworkDigests | None]:
+        """Write `network`; return what the format could not hold, and digests if it made them."""
 
 
 converter: Registry[Converter] = Registry("format", __name__)
@@ -100,17 +103,21 @@ def convert(
         raise PathError(f"{origin}: no such file or folder", hint="check the spelling")
     if not (origin.is_file() or origin.is_dir()):
         raise PathError(f"{origin}: expected a file or a folder, got a special file")
-    if set(options) - {"storage"}:
-        raise ParameterError(f"convert: unknown option {min(set(options) - {'storage'})!r}")
     reader = converter[source_format or detect(origin)]
-    writer = converter[target_format or detect(destination)]
+    into = target_format or detect(destination)
+    writer = converter[into]
+    for option in options:
+        if option not in writer.options:
+            raise ParameterError(
+                f"{into}: unknown option {option!r}; expected {', '.join(writer.options) or 'none'}"
+            )
     network, losses = reader.read(origin)
     with network:
         changed = _changed(network, layer=layer, weights=weights, bias=bias, seed=seed)
-        losses += writer.write(destination, changed, overwrite=overwrite, options=options)
-        found = digests(changed)
+        lost, found = writer.write(destination, changed, overwrite=overwrite, options=options)
+        found = found or digests(changed)
     named = {"topology": found.topology, "content": found.content, "metadata": found.metadata}
-    return Conversion(str(destination), named, tuple(losses))
+    return Conversion(str(destination), named, (*losses, *lost))
 
 
 def detect(path: Path) -> str:

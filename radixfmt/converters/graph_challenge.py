@@ -25,6 +25,8 @@ from radixfmt.topologies.graph_challenge import BIAS, CLIP
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from radixfmt.model.digest import NetworkDigests
+
 NAME = re.compile(r"n(\d{1,10})-l(\d{1,7})\.tsv")
 
 
@@ -32,6 +34,7 @@ class GraphChallenge:
     """Reads and writes challenge folders."""
 
     suffixes = ()
+    options = ()
 
     def read(self, path: Path) -> tuple[Network, list[str]]:
         """Return the network; each file is read when its layer is asked for.
@@ -63,7 +66,7 @@ class GraphChallenge:
         *,
         overwrite: bool,
         options: dict[str, Any],  # noqa: ARG002  this format has none
-    ) -> list[str]:
+    ) -> tuple[list[str], NetworkDigests | None]:
         """Write one file per layer; weights of a topology-only layer are written as 1.
 
         Raises:
@@ -93,7 +96,7 @@ class GraphChallenge:
                 elif layer.dtype != np.float32:
                     losses.add(f"weight type {layer.dtype.name} (nine digits are written)")
                 (folder / f"n{neurons}-l{i + 1}.tsv").write_bytes(_format_layer(layer))
-        return sorted(losses)
+        return sorted(losses), None
 
 
 def _survey(path: Path) -> tuple[int, int]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import scipy.sparse as sp
 
+    from radixfmt.model.digest import NetworkDigests
+
 
 LARGEST_SIDE = 2**27
 """Rows or columns; even an empty matrix needs a pointer for each, 1 GiB in all."""
@@ -32,6 +34,7 @@ class MatrixMarket:
     """
 
     suffixes = (".mtx",)
+    options = ()
 
     def read(self, path: Path) -> tuple[Network, list[str]]:
         """Return the layer as a network of one.
@@ -56,7 +59,7 @@ class MatrixMarket:
         *,
         overwrite: bool,
         options: dict[str, Any],  # noqa: ARG002  this format has none
-    ) -> list[str]:
+    ) -> tuple[list[str], NetworkDigests | None]:
         """Write the one layer of `network`.
 
         Raises:
@@ -81,7 +84,7 @@ class MatrixMarket:
         losses = ["names and metadata", "the graph: activations"]
         if layer.dtype not in (None, np.float32, np.float64):
             losses.append(f"weight type {layer.dtype} (read back as the narrowest exact float)")
-        return losses + (["biases"] if layer.bias is not None else [])
+        return losses + (["biases"] if layer.bias is not None else []), None
 
 
 def read_matrix(path: Path) -> tuple[sp.csc_array, str, list[str]]:

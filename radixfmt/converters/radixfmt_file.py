@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from radixfmt.converters import converter
-from radixfmt.files import check_target
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from radixfmt.model.digest import NetworkDigests
     from radixfmt.model.network import Network
 
 
@@ -17,6 +17,7 @@ class RadixfmtFile:
     """Reads lazily; writes as `rx.write`."""
 
     suffixes = (".rx.h5", ".h5", ".hdf5")
+    options = ("storage",)
 
     def read(self, path: Path) -> tuple[Network, list[str]]:
         """Return the lazy network; the caller closes it."""
@@ -26,14 +27,12 @@ class RadixfmtFile:
 
     def write(
         self, path: Path, network: Network, *, overwrite: bool, options: dict[str, Any]
-    ) -> list[str]:
+    ) -> tuple[list[str], NetworkDigests | None]:
         """Write the file; `options` may hold `storage`."""
-        from radixfmt.storage import write
+        from radixfmt.storage.writer import write_network
 
-        storage = options.get("storage") or "procedural"
-        check_target(path, overwrite=overwrite)
-        write(path, network, overwrite=overwrite, storage=storage)
-        return []
+        storage = options.get("storage", "procedural")
+        return [], write_network(path, network, overwrite=overwrite, storage=storage)
 
 
 converter("radixfmt")(RadixfmtFile())

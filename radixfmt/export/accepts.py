@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.errors import UnsupportedError
-from radixfmt.model.graph import ELEMENTWISE
+from radixfmt.model.graph import ELEMENT_TYPES, ELEMENTWISE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,13 +15,7 @@ if TYPE_CHECKING:
     from radixfmt.model.graph import Node
     from radixfmt.model.network import Network
 
-DTYPES = {
-    name: np.dtype(name)
-    for name in (
-        "float32", "float64", "float16", "bool", "int8", "int16", "int32", "int64", "uint8",
-        "uint16", "uint32", "uint64",
-    )
-}  # fmt: skip
+DTYPES = {name: np.dtype(name) for name in ELEMENT_TYPES}
 """Element types that a graph's values and dense tensors may have, by numpy's name."""
 
 LARGEST_SIZE = 2**63 - 1

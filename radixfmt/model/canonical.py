@@ -14,6 +14,10 @@ LARGEST_INTEGER = 2**53 - 1
 """Larger integers are decimal strings in every JSON text of the format (spec §3)."""
 
 
+LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
+"""Numbers beyond it are infinite in float32, the type of ONNX's float attributes."""
+
+
 def canonical_json(value: Any) -> str:
     """Return `value` as RFC 8785 text: sorted keys, no blanks, ECMAScript numbers.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.errors import ParameterError
+from radixfmt.model.canonical import LARGEST_FLOAT32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from radixfmt.model.layer import Kind
 
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
+
+ELEMENT_TYPES = (
+    "float32", "float64", "float16", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16",
+    "uint32", "uint64",
+)  # fmt: skip
+"""Element types of graph inputs and outputs, by numpy's name."""
 
 SPARSE_OPS: dict[str, Kind] = {"SparseLinear": "linear", "SparseConv": "conv"}
 """Our operators and the kind of layer each applies."""
@@ -103,7 +110,7 @@ def typed(value: Attribute) -> dict[str, Any]:
         (name,) = names
         return {f"{name}s": [kind[name] for kind in kinds]}
     if isinstance(value, float):
-        if not abs(value) <= float(np.finfo(np.float32).max):
+        if not abs(value) <= LARGEST_FLOAT32:
             raise ParameterError(f"attribute: expected a finite float32, got {value}")
         return {"float": float(str(np.float32(value)))}
     return {"string" if isinstance(value, str) else "int": value}

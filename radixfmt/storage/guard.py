@@ -128,7 +128,7 @@ class Guard:
 
     @guarded
     def names(self, group: str) -> list[str]:
-        """Return the names in a group, each a hard link to an object; [] if it is absent."""
+        """Return the names in a group, sorted; [] if it is absent."""
         node = self._object(group, h5py.Group, required=False)
         return [] if node is None else sorted(node)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from radixfmt.errors import FormatError
 from radixfmt.generators import generator
-from radixfmt.model.graph import Attribute, Node, Value
+from radixfmt.model.canonical import LARGEST_FLOAT32
+from radixfmt.model.graph import ELEMENT_TYPES, Attribute, Node, Value
 from radixfmt.model.metadata import Metadata
 from radixfmt.storage.strict_json import Fields, parse
 
@@ -20,15 +19,6 @@ FORMAT_VERSION = "1.0-draft.1"
 """What this package writes; other drafts are refused, since drafts promise nothing."""
 
 PATH = "/manifest"
-
-TENSOR_TYPES = (
-    "float64", "float32", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16",
-    "uint32", "uint64", "bool",
-)  # fmt: skip
-"""Element types of graph inputs and outputs."""
-
-
-LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +100,8 @@ def _value(fields: Fields) -> Value:
         if isinstance(size, int) and size < 0:
             raise fields.wrong(f"shape/{i}", "a size of at least 0", str(size)[:40])
     dtype = fields.get("dtype", str)
-    if dtype not in TENSOR_TYPES:
-        raise fields.wrong("dtype", ", ".join(TENSOR_TYPES), repr(dtype)[:40])
+    if dtype not in ELEMENT_TYPES:
+        raise fields.wrong("dtype", ", ".join(ELEMENT_TYPES), repr(dtype)[:40])
     return Value(fields.get("name", str), tuple(sizes), dtype)
 
 

@@ -101,7 +101,7 @@ def _not_hdf5(path: str | os.PathLike[str], head: bytes) -> FormatError:
         "an empty file" if not head else "not an HDF5 file",
         expected="a radixfmt file (.rx.h5)",
         actual=looks or ("nothing" if not head else f"a file that begins {head[:8]!r}"),
-        hint="radixfmt convert reads other formats" if looks else None,
+        hint="radixfmt convert reads other formats" if looks else "check which file this is",
     )
 
 

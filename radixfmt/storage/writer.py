@@ -12,7 +12,14 @@ from radixfmt.encodings import Member, pattern_encoding, value_encoding
 from radixfmt.errors import ParameterError, PathError, UnsupportedError
 from radixfmt.files import replacing
 from radixfmt.model.canonical import canonical_json
-from radixfmt.model.digest import EXPANSION_LIMIT, LayerDigests, digests, graph_json, layer_digests
+from radixfmt.model.digest import (
+    EXPANSION_LIMIT,
+    LayerDigests,
+    NetworkDigests,
+    digests,
+    graph_json,
+    layer_digests,
+)
 from radixfmt.model.network import Network
 from radixfmt.storage.binsparse import descriptor
 from radixfmt.storage.guard import LARGEST_ATTRIBUTE, LARGEST_RANK, LARGEST_TEXT
@@ -56,6 +63,13 @@ def write(
         ParameterError: another `storage`.
         UnsupportedError: a weight or tensor type that the format does not hold.
     """
+    return write_network(path, network, overwrite=overwrite, storage=storage).content
+
+
+def write_network(
+    path: str | os.PathLike[str], network: Network, *, overwrite: bool, storage: str
+) -> NetworkDigests:
+    """Write `network` as `write` does and return all digests, computed on the way."""
     if storage not in ("procedural", "explicit"):
         raise ParameterError(f"storage: expected procedural or explicit, got {storage!r}")
     if not isinstance(network, Network):
@@ -78,7 +92,7 @@ def full_disk(path: str | os.PathLike[str]) -> Iterator[None]:
         raise PathError(f"{path}: cannot write: {error}") from error
 
 
-def _write(file: Any, network: Network, storage: str) -> str:
+def _write(file: Any, network: Network, storage: str) -> NetworkDigests:
     layers = file.create_group("layers")
     done: list[LayerDigests] = []
     requires: set[str] = set()
@@ -101,7 +115,7 @@ def _write(file: Any, network: Network, storage: str) -> str:
         ("writer", f"radixfmt {__version__} python"),
     ):
         file.attrs.create(name, _text(value))
-    return every.content
+    return every
 
 
 def _write_layer(group: Any, layer: Layer, found: LayerDigests, storage: str) -> set[str]:

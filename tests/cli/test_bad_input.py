@@ -81,6 +81,7 @@ CASES = [
     ("convert missing.mtx a.rx.h5", 2, "missing.mtx: no such file"),
     ("convert folder a.rx.h5", 2, "folder: expected files named n<N>-l<k>.tsv, got none"),
     ("convert cut.rx.h5 a.mtx", 2, "cut.rx.h5:/: RX0102 truncated"),
+    ("convert net.rx.h5 a.mtx --layer 0 --storage explicit", 2, "unknown option 'storage'"),
     ("convert net.rx.h5 taken.rx.h5", 2, "taken.rx.h5: exists already"),
     ("export net.rx.h5", 2, "Missing option.*--output"),
     ("export bare.rx.h5 -o a.onnx", 2, "no weights.*Hint.*--weights"),
@@ -118,6 +119,7 @@ def test_bad_input(words, code, message, radixfmt, folder):
     assert answer.code == code, said
     assert re.search(message, said, re.DOTALL), said
     assert "Traceback" not in said
+    assert not words or "Hint: " in said, said
     assert {p.name: p.stat().st_size for p in folder.iterdir()} == before  # nothing half written
 
 
