@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from radixfmt.codes import CODES
 from radixfmt.errors import FormatError
 
-Severity = Literal["error", "warning", "info"]
+if TYPE_CHECKING:
+    from radixfmt.codes import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class Finding:
     """One thing to say about one place of a file.
 
     Attributes:
-        code: RX code; a code is never reused for another meaning.
+        code: one of `radixfmt.codes`, which tells its severity.
         message: what is wrong, for a person.
         path: HDF5 path of the object.
         pointer: JSON pointer inside that object, if it holds JSON.
@@ -23,13 +25,12 @@ class Finding:
         count: how many positions are bad.
         expected: what the specification asks for.
         actual: what the file holds.
-        hint: what to do about it.
+        hint: what to do about it, where that is more than the code's own remedy.
     """
 
     code: str
     message: str
     path: str = "/"
-    severity: Severity = "error"
     pointer: str | None = None
     index: int | None = None
     count: int | None = None
@@ -37,9 +38,20 @@ class Finding:
     actual: str | None = None
     hint: str | None = None
 
+    @property
+    def severity(self) -> Severity:
+        """What the code says: "error", "warning" or "info"."""
+        return CODES[self.code].severity
+
     def as_json(self) -> dict[str, Any]:
         """Return the finding with the stable keys of `validate --json`."""
-        return asdict(self)
+        found = {"code": self.code, "severity": self.severity} | asdict(self)
+        return found | {"hint": self.advice}
+
+    @property
+    def advice(self) -> str:
+        """What to do: the finding's own hint, else its code's remedy."""
+        return self.hint or CODES[self.code].remedy
 
     def __str__(self) -> str:
         where = self.path + (f"#{self.pointer}" if self.pointer else "")
@@ -56,7 +68,7 @@ class Finding:
 def refuse(finding: Finding, *, file: str | None = None) -> FormatError:
     """Return the error a reader raises for `finding`; `file` names the file in the message."""
     prefix = f"{file}:" if file else ""
-    error = FormatError(f"{prefix}{finding}", hint=finding.hint, code=finding.code)
+    error = FormatError(f"{prefix}{finding}", hint=finding.advice, code=finding.code)
     error.finding = finding
     return error
 

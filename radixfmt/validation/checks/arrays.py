@@ -58,7 +58,6 @@ def _numbers(path: str, values: NDArray[Any] | None) -> Iterator[Finding]:
                 code,
                 f"{what} values",
                 path,
-                "warning",
                 index=int(where[0]),
                 count=int(where.size),
                 expected="finite numbers",

@@ -20,5 +20,4 @@ def container(view: View) -> Iterator[Finding]:
         yield Finding(
             "RX0205",
             f"written by a draft of the format, {view.file.version}",
-            severity="info",
         )

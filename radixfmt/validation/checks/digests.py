@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LAYER_CODES = {"pattern": "RX8001", "values": "RX8002", "bias": "RX8003"}
-ROOT_CODES = {"topology": "RX8004", "content": "RX8005", "metadata": "RX8005"}
+ROOT_CODES = {"topology": "RX8004", "content": "RX8005", "metadata": "RX8008"}
 
 
 @check("digests", needs=("arrays", "graph"))
@@ -43,7 +43,7 @@ def _compare(
     code: str, path: str, pointer: str, declared: str | None, computed: str | None
 ) -> Iterator[Finding]:
     if declared is None:
-        yield Finding("RX8006", "a digest is missing", path, "warning", pointer=pointer)
+        yield Finding("RX8006", "a digest is missing", path, pointer=pointer)
     elif declared != computed:
         yield Finding(
             code,
