@@ -80,7 +80,7 @@ CODES: dict[str, Code] = {
     "RX0202": Code(
         "error",
         "A reader MUST refuse a major version or a draft that it does not know.",
-        "radixfmt convert FILE NEW.rx.h5 for an older draft; pip install -U radixfmt for a newer one",
+        "an older draft: radixfmt convert FILE NEW.rx.h5; a newer one: pip install -U radixfmt",
     ),
     "RX0203": Code(
         "error",
