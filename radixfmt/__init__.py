@@ -15,35 +15,42 @@ if TYPE_CHECKING:
     from radixfmt.backends.ort import Session
     from radixfmt.benchmark import bench
     from radixfmt.benchmark.result import BenchResult
+    from radixfmt.comparison import Difference, diff
     from radixfmt.converters import convert
     from radixfmt.errors import RadixfmtError
     from radixfmt.export import to_onnx
     from radixfmt.findings import Finding
+    from radixfmt.limits import Limits
     from radixfmt.model.graph import Node, Value
-    from radixfmt.model.layer import ConvGeometry, Layer
+    from radixfmt.model.layer import ConvGeometry, Layer, Quantized
     from radixfmt.model.metadata import Metadata
     from radixfmt.model.network import Network, chain
     from radixfmt.model.pattern import Pattern
-    from radixfmt.storage import open, read, write  # noqa: A004
+    from radixfmt.storage import Writer, open, read, write  # noqa: A004
     from radixfmt.topologies import generate
     from radixfmt.validation import Report, validate
 
 _HOMES = {
     "BenchResult": "benchmark.result",
     "ConvGeometry": "model.layer",
+    "Difference": "comparison",
     "Finding": "findings",
     "Layer": "model.layer",
+    "Limits": "limits",
     "Metadata": "model.metadata",
     "Network": "model.network",
     "Node": "model.graph",
     "Pattern": "model.pattern",
+    "Quantized": "model.layer",
     "RadixfmtError": "errors",
     "Report": "validation",
     "Session": "backends.ort",
     "Value": "model.graph",
+    "Writer": "storage",
     "bench": "benchmark",
     "chain": "model.network",
     "convert": "converters",
+    "diff": "comparison",
     "generate": "topologies",
     "open": "storage",
     "read": "storage",
@@ -53,9 +60,10 @@ _HOMES = {
 }
 
 __all__ = [
-    "BenchResult", "ConvGeometry", "Finding", "Layer", "Metadata", "Network", "Node", "Pattern",
-    "RadixfmtError", "Report", "Session", "Value", "__version__", "bench", "chain", "convert",
-    "generate", "open", "read", "to_onnx", "validate", "write",
+    "BenchResult", "ConvGeometry", "Difference", "Finding", "Layer", "Limits", "Metadata",
+    "Network", "Node", "Pattern", "Quantized", "RadixfmtError", "Report", "Session", "Value",
+    "Writer", "__version__", "bench", "chain", "convert", "diff", "generate", "open", "read",
+    "to_onnx", "validate", "write",
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ variance-keeping scheme of NeuroFabric, arXiv 2002.08339).
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -19,14 +19,15 @@ import numpy as np
 
 from radixfmt.errors import ParameterError
 from radixfmt.model.canonical import LARGEST_FLOAT32, LARGEST_INTEGER
-from radixfmt.model.layer import Layer
 from radixfmt.model.network import LazyLayers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from radixfmt.model.layer import Layer
+    from radixfmt.model.network import Network
     from radixfmt.model.pattern import Pattern
 
 RULES = ("none", "constant=V", "normal[=STD]", "he", "variance")
@@ -62,18 +63,12 @@ class DrawnWeights:
 
 
 def weighted(
-    layers: Sequence[Layer],
-    headers: Sequence[tuple[str, tuple[int, int]]],
-    *,
-    weights: str | None = None,
-    bias: float | None = None,
-    seed: int = 0,
-) -> LazyLayers:
-    """Return `layers` with other weights or biases, each still made on demand.
+    network: Network, *, weights: str | None = None, bias: float | None = None, seed: int = 0
+) -> Network:
+    """Return the network with other weights or biases, each still made on demand.
 
     Args:
-        layers: any sequence of layers.
-        headers: (kind, shape) of each.
+        network: any network.
         weights: a rule of `RULES`, or None to leave them.
         bias: one value for all neurons, or None to leave it.
         seed: 0 to 2^53 - 1.
@@ -88,14 +83,16 @@ def weighted(
         raise ParameterError(f"bias: expected a finite number in float32, got {bias}")
 
     def make(i: int) -> Layer:
-        layer = layers[i]
-        values = layer.weights if rule is None else rule(layer.pattern, seed, i)
-        offset = layer.bias if bias is None else bias
-        return Layer(
-            layer.name, layer.pattern, values, offset, kind=layer.kind, geometry=layer.geometry
-        )
+        layer = network.layers[i]
+        changes: dict[str, Any] = {}
+        if rule is not None:
+            changes["weights"] = rule(layer.pattern, seed, i)
+        if bias is not None:
+            changes["bias"] = bias
+        return layer.replace(**changes)
 
-    return LazyLayers(headers, make)
+    layers = LazyLayers(network.headers, make, network.geometries)
+    return replace(network, layers=layers)
 
 
 def _rule(text: str) -> Callable[[Pattern, int, int], Any]:

@@ -27,6 +27,7 @@ VERBS = {
     "completion": "Print a shell's completion script.",
     "convert": "Convert between formats; extract a layer; give weights.",
     "demo": "Go the whole way once, on built-in defaults.",
+    "diff": "Compare two networks.",
     "export": "Write a network as an ONNX model.",
     "generate": "Make a network of a topology family.",
     "info": "Say what a file holds, without reading its data.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radixfmt.cli.options import overwritable, spoken, weights_options
+from radixfmt.cli.options import metadata_options, overwritable, spoken, weights_options
 
 if TYPE_CHECKING:
     from radixfmt.cli.output import Output
@@ -21,22 +21,25 @@ if TYPE_CHECKING:
 @click.option(
     "--storage",
     type=click.Choice(["procedural", "explicit"]),
-    help="How a radixfmt file keeps generated patterns.",
+    help="Write every edge out, or a generator's record wherever one makes the same edges.",
 )
+@click.option("--small", is_flag=True, help="Compress everything, weights too; slower.")
+@click.option("--compat", type=click.Choice(["1.8"]), help="For readers with HDF5 1.8.")
 @weights_options[0]
 @weights_options[1]
 @weights_options[2]
+@metadata_options
 @overwritable
 @spoken
 def command(source: str, target: str, output: Output, **settings: Any) -> int:
-    """Convert between formats; also repacks files, extracts a layer, gives weights.
+    """Convert between formats; also repacks, brings up old drafts, extracts a layer, gives weights.
 
     Formats: radixfmt (.rx.h5), graph-challenge (a folder of n<N>-l<k>.tsv), matrix-market (.mtx).
     """
     from radixfmt.converters import convert
 
-    storage = settings.pop("storage")
-    options = {} if storage is None else {"storage": storage}
+    given = {name: settings.pop(name) for name in ("storage", "small", "compat")}
+    options = {name: value for name, value in given.items() if value}
     done = convert(source, target, **settings, **options)
     for loss in done.losses:
         output.note(f"not kept: {loss}" if " come from " not in loss else f"assumed: {loss}")

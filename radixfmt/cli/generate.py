@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radixfmt.cli.group import Suggesting
-from radixfmt.cli.options import overwritable, spoken, target_option, weights_options
+from radixfmt.cli.options import (
+    metadata_options,
+    overwritable,
+    spoken,
+    target_option,
+    weights_options,
+)
 from radixfmt.cli.output import Output, size
 
 if TYPE_CHECKING:
@@ -92,10 +98,17 @@ def family(name: str) -> click.Command:
     options = [option(parameter, function) for parameter in parameters(function)]
 
     @spoken
-    def generate(target: str, overwrite: bool, storage: str, output: Output, **values: Any) -> int:
-        return write(name, target, overwrite, storage, output, values)
+    def generate(
+        target: str,
+        overwrite: bool,
+        storage: str,
+        output: Output,
+        said: dict[str, Any],
+        **values: Any,
+    ) -> int:
+        return write(name, target, overwrite, storage, output, said, values)
 
-    generate = overwritable(generate)
+    generate = overwritable(metadata_options(generate))
     for decorate in (
         click.option(
             "--storage",
@@ -123,9 +136,16 @@ def family(name: str) -> click.Command:
 
 
 def write(
-    name: str, target: str, overwrite: bool, storage: str, output: Output, values: dict[str, Any]
+    name: str,
+    target: str,
+    overwrite: bool,
+    storage: str,
+    output: Output,
+    said: dict[str, Any],
+    values: dict[str, Any],
 ) -> int:
     """Generate, write, and say what was written."""
+    from radixfmt.model.metadata import described
     from radixfmt.storage import write as write_file
     from radixfmt.topologies import generate
 
@@ -135,6 +155,7 @@ def write(
         if value is not None and value != ()
     }
     network = generate(name, **given)
+    network = replace(network, metadata=described(network.metadata, **said))
     edges: list[int] = []
     watched = watch(network, output, edges)
     digest = write_file(target, watched, overwrite=overwrite, storage=storage)
@@ -167,7 +188,7 @@ def watch(network: Network, output: Output, edges: list[int]) -> Network:
         draw(i + 1, len(headers))
         return layer
 
-    return replace(network, layers=LazyLayers(headers, make))
+    return replace(network, layers=LazyLayers(headers, make, network.geometries))
 
 
 def parameters(function: Any) -> list[inspect.Parameter]:

@@ -59,6 +59,27 @@ threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="Threads; by default every core available."
 )
 
+
+def metadata_options(function: F) -> F:
+    """Add what a person says of a network, and pass it on as one dict `said`."""
+
+    @click.option("--name", help="Short name of the network.")
+    @click.option("--description", metavar="TEXT", help="What it is.")
+    @click.option("--license", metavar="SPDX", help="Licence, such as CC-BY-4.0.")
+    @click.option(
+        "--author", "authors", multiple=True, metavar="'NAME [ORCID]'", help="May repeat."
+    )
+    @click.option("--cite", "citations", multiple=True, metavar="DOI", help="Or URL; may repeat.")
+    @click.option("--created", metavar="TIME", help="ISO 8601; written only when given.")
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        names = ("name", "description", "license", "authors", "citations", "created")
+        said = {name: kwargs.pop(name) for name in names}
+        return function(*args, said=said, **kwargs)
+
+    return wrapper  # type: ignore[return-value]  # click commands hide their signature anyway
+
+
 weights_options = (
     click.option(
         "--weights",

@@ -8,16 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from radixfmt.errors import ParameterError, PathError, UnsupportedError
+from radixfmt.errors import ParameterError, PathError
 from radixfmt.files import a_path
 from radixfmt.initialization import weighted
 from radixfmt.model.digest import digests
-from radixfmt.model.network import LazyLayers, chain
+from radixfmt.model.metadata import described
+from radixfmt.model.network import alone
 from radixfmt.registry import Registry
 from radixfmt.version import __version__
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
     from pathlib import Path
 
     from radixfmt.model.digest import NetworkDigests
@@ -76,6 +78,7 @@ def convert(
     weights: str | None = None,
     bias: float | None = None,
     seed: int = 0,
+    said: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     **options: Any,
 ) -> Conversion:
@@ -90,8 +93,9 @@ def convert(
         weights: give the layers these weights (`radixfmt.initialization.RULES`).
         bias: give every neuron this bias.
         seed: of random weights.
+        said: what a person says of the network, see `radixfmt.model.metadata.described`.
         overwrite: whether the target may be replaced.
-        **options: of the target format (`storage` for radixfmt files).
+        **options: of the target format (`storage`, `small`, `compat` for radixfmt files).
 
     Raises:
         UnknownNameError: no such format.
@@ -114,6 +118,7 @@ def convert(
     network, losses = reader.read(origin)
     with network:
         changed = _changed(network, layer=layer, weights=weights, bias=bias, seed=seed)
+        changed = replace(changed, metadata=described(changed.metadata, **(said or {})))
         lost, found = writer.write(destination, changed, overwrite=overwrite, options=options)
         found = found or digests(changed)
     named = {"topology": found.topology, "content": found.content, "metadata": found.metadata}
@@ -150,18 +155,11 @@ def _changed(
             raise ParameterError(
                 f"layer: expected 0 to {len(headers) - 1}, got {layer}; layers count from 0"
             )
-        if headers[layer][0] != "linear":
-            raise UnsupportedError(f"layer {layer}: only linear layers can stand alone")
-        layers = network.layers
-        one = LazyLayers([headers[layer]], lambda _: layers[layer])
-        network = chain(one, metadata=network.metadata)
+        network = alone(network.layers[layer], network.metadata)
         done["layer"] = layer
     if weights is not None or bias is not None:
-        network = replace(
-            network,
-            layers=weighted(network.layers, network.headers, weights=weights, bias=bias, seed=seed),
-            closer=None,
-        )
+        changed = weighted(network, weights=weights, bias=bias, seed=seed)
+        network = replace(changed, closer=None)
         done |= {"weights": weights, "bias": bias, "seed": seed}
     if not done:
         return network

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from radixfmt.model.layer import Layer, Values
+    from radixfmt.model.layer import Layer, Quantized, Values
     from radixfmt.model.pattern import Pattern
 
 
@@ -68,14 +68,14 @@ class Encoded:
 class PatternEncoding(Protocol):
     """Where the edges are."""
 
-    arrays: tuple[str, ...]
-    """Names of the arrays it stores."""
-
     def accepts(self, pattern: Pattern) -> bool:
         """Return whether it can store `pattern`."""
 
     def encode(self, pattern: Pattern) -> Encoded:
         """Return what to store."""
+
+    def arrays_of(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the names of the arrays that a pattern with these facts has in the file."""
 
     def decode(
         self,
@@ -96,11 +96,42 @@ class ValueEncoding(Protocol):
     def encode(self, layer: Layer) -> Encoded:
         """Return what to store."""
 
-    def length(self, nnz: int) -> int:
-        """Return how many elements `values` has for a pattern of `nnz` edges."""
+    def arrays(self, header: LayerHeader) -> Mapping[str, Vector]:
+        """Return the vectors that a layer with this header has in the file."""
 
-    def decode(self, values: StoredArray) -> Values | None:
+    def decode(self, arrays: Mapping[str, StoredArray]) -> Values | Quantized | None:
         """Return the weights, read when they are asked for; None for topology only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """What a vector in a file must be.
+
+    Attributes:
+        dtype: the format's name of its type.
+        lengths: what its length may be.
+        code: of the finding when the length is another.
+    """
+
+    dtype: str
+    lengths: tuple[int, ...]
+    code: str = "RX3005"
+
+
+class LayerHeader(Protocol):
+    """What value encodings need to know of a layer."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return (n_in, n_out)."""
+
+    @property
+    def nnz(self) -> int:
+        """Return the number of edges."""
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """Return the facts of the values."""
 
 
 pattern_encoding: Registry[PatternEncoding] = Registry("pattern encoding", __name__)

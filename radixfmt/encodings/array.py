@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from radixfmt.encodings import Encoded, Member, value_encoding
+from radixfmt.encodings import Encoded, Member, Vector, value_encoding
+from radixfmt.model.digest import value_blocks
 
 if TYPE_CHECKING:
-    from radixfmt.encodings import StoredArray
+    from collections.abc import Mapping
+
+    from radixfmt.encodings import LayerHeader, StoredArray
     from radixfmt.model.layer import Layer, Values
 
 
@@ -17,22 +18,23 @@ class Array:
     """Reads and writes `values[nnz]`."""
 
     def accepts(self, layer: Layer) -> bool:
-        """Any layer with weights, unless one value stands for all."""
-        return layer.dtype is not None and not layer.iso
+        """Any layer with weights of its own for each edge."""
+        return layer.dtype is not None and not layer.iso and layer.quantized is None
 
     def encode(self, layer: Layer) -> Encoded:
         """Return the weights as they are."""
-        weights = np.empty(0) if layer.weights is None else layer.weights
-        dtype = weights.dtype.newbyteorder("<")
-        return Encoded({"values": Member(dtype, weights.size, (weights,))})
+        assert layer.stored is not None  # noqa: S101  `accepts` says so
+        nnz = layer.pattern.nnz
+        return Encoded({"values": Member(layer.stored.dtype, nnz, value_blocks(layer.stored, nnz))})
 
-    def length(self, nnz: int) -> int:
+    def arrays(self, header: LayerHeader) -> Mapping[str, Vector]:
         """One value per edge."""
-        return nnz
+        code = "RX3011" if header.nnz != 1 else "RX3005"
+        return {"values": Vector(header.values["dtype"], (header.nnz,), code)}
 
-    def decode(self, values: StoredArray) -> Values | None:
+    def decode(self, arrays: Mapping[str, StoredArray]) -> Values | None:
         """Return the weights, read by slices."""
-        return values
+        return arrays["values"]
 
 
 value_encoding("array")(Array())

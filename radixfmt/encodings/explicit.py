@@ -1,32 +1,33 @@
 """`explicit`: column pointers and input indices, as Binsparse's CSC (spec §4).
 
-`pointers_to_1` is u64 `[n_out + 1]`; `indices_1` is u32 `[nnz]`, u64 from 2^31 inputs. A lazily
-read pattern checks its pointers when it is first used and every run of indices as it is read.
+`pointers_to_1` is u64 `[n_out + 1]`; `indices_1` is u16, u32 or u64 `[nnz]`, the narrowest type
+that holds every input. A lazily read pattern checks pointers and indices as it reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from radixfmt.encodings import Encoded, Member, pattern_encoding
+from radixfmt.encodings.rows import StoredRows
 from radixfmt.findings import Finding, refuse
 from radixfmt.model.columns import Columns, index_dtype
+from radixfmt.model.digest import EXPANSION_LIMIT, pointer_blocks
 from radixfmt.model.invariants import index_problems, pointer_problems
 from radixfmt.model.pattern import Pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from radixfmt.encodings import StoredArray
     from radixfmt.errors import FormatError
 
-BLOCK = 1 << 20
+FORMATS = ("CSC", "CSR")
 
 
 @dataclass(slots=True, eq=False)
@@ -37,24 +38,24 @@ class StoredColumns:
     nnz: int
     pointers: StoredArray
     indices: StoredArray
-    record: None = None
-    _indptr: NDArray[np.int64] | None = field(default=None)
+    record: ClassVar[None] = None
+    arrays: ClassVar[Mapping[str, NDArray[Any]]] = {}
 
     def fan_in(self, start: int, stop: int) -> NDArray[np.int64]:
         """Return the number of edges of each column in [start, stop)."""
-        return np.diff(self.indptr[start : stop + 1])
+        return np.diff(self._ends(start, stop))
 
     def first_edge(self, column: int) -> int:
         """Return the number of edges of all columns before `column`."""
-        return int(self.indptr[column])
+        return int(self._ends(column, column)[0])
 
     def columns(self, start: int, stop: int) -> Columns:
         """Return the edges of the columns in [start, stop), checked.
 
         Raises:
-            FormatError: an index out of range or out of order (RX4004 to RX4006).
+            FormatError: pointers or indices break spec §4 (RX4001 to RX4006).
         """
-        ends = self.indptr[start : stop + 1]
+        ends = self._ends(start, stop)
         first = int(ends[0])
         indices = self.indices[first : int(ends[-1])]
         pointers = ends - first
@@ -62,35 +63,43 @@ class StoredColumns:
             raise self._refuse(self.indices, finding)
         return Columns(pointers, indices.astype(index_dtype(self.shape[0])))
 
-    @property
-    def indptr(self) -> NDArray[np.int64]:
-        """All pointers, read and checked once."""
-        if self._indptr is None:
-            pointers = self.pointers[:]
-            for finding in pointer_problems(self.shape, self.nnz, pointers):
+    def _ends(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Return pointers `start` … `stop`, checked against each other and against nnz."""
+        found = self.pointers[start : stop + 1]
+        n_out = self.shape[1]
+        sound = (
+            (found[1:] >= found[:-1]).all()
+            and found[-1] <= self.nnz
+            and (start > 0 or found[0] == 0)
+            and (stop < n_out or found[-1] == self.nnz)
+        )
+        if not sound:  # the whole array is read only to name the first bad place
+            for finding in pointer_problems(self.shape, self.nnz, self.pointers[:]):
                 raise self._refuse(self.pointers, finding)
-            self._indptr = pointers.astype(np.int64)
-        return self._indptr
+        return found.astype(np.int64)
 
     @staticmethod
     def _refuse(array: StoredArray, finding: Finding) -> FormatError:
         return refuse(replace(finding, path=array.path), file=array.file)
 
 
-@dataclass(frozen=True, slots=True)
-class Blocks(Iterable["NDArray[Any]"]):
-    """Blocks that can be walked more than once."""
+class RowPattern(Pattern):
+    """A pattern whose edges, and so its layer's values, stand in the file by rows."""
 
-    make: Callable[[], Iterator[NDArray[Any]]]
+    __slots__ = ("rows",)
 
-    def __iter__(self) -> Iterator[NDArray[Any]]:
-        return self.make()
+    def __init__(self, rows: StoredRows) -> None:
+        super().__init__(rows)
+        self.rows = rows
+
+
+def narrowest(size: int) -> np.dtype[Any]:
+    """Return the narrowest index type that counts `size` neurons."""
+    return np.dtype("<u2" if size <= 2**16 else "<u4" if size <= 2**32 else "<u8")
 
 
 class Explicit:
     """Reads and writes `explicit` patterns."""
-
-    arrays = ("pointers_to_1", "indices_1")
 
     def accepts(self, pattern: Pattern) -> bool:  # noqa: ARG002  every pattern can be written out
         """Return True."""
@@ -99,24 +108,18 @@ class Explicit:
     def encode(self, pattern: Pattern) -> Encoded:
         """Return pointers and indices, made block by block."""
         n_in, n_out = pattern.shape
-        width = np.dtype("<u4" if n_in < 2**31 else "<u8")
-
-        def pointers() -> Iterator[NDArray[Any]]:
-            last = np.zeros(1, np.int64)
-            yield last.astype("<u8")
-            for start in range(0, n_out, BLOCK):
-                ends = last[-1] + np.cumsum(pattern.fan_in(start, min(start + BLOCK, n_out)))
-                yield ends.astype("<u8")
-                last = ends
-
-        def indices() -> Iterator[NDArray[Any]]:
-            return (block.indices.astype(width) for _, _, block in pattern.blocks())
-
+        indices = (block.indices for _, _, block in pattern.blocks())
         members = {
-            "pointers_to_1": Member(np.dtype("<u8"), n_out + 1, Blocks(pointers), compress=True),
-            "indices_1": Member(width, pattern.nnz, Blocks(indices), compress=True),
+            "pointers_to_1": Member(
+                np.dtype("<u8"), n_out + 1, pointer_blocks(pattern), compress=True
+            ),
+            "indices_1": Member(narrowest(n_in), pattern.nnz, indices, compress=True),
         }
         return Encoded(members, {"format": "CSC"})
+
+    def arrays_of(self, facts: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+        """Pointers and indices."""
+        return ("pointers_to_1", "indices_1")
 
     def decode(
         self,
@@ -130,6 +133,8 @@ class Explicit:
         path = indices.path.rpartition("/")[0]
         for finding in self._problems(shape, nnz, pointers, indices, facts):
             raise refuse(replace(finding, path=finding.path or path), file=indices.file)
+        if facts["format"] == "CSR":
+            return RowPattern(StoredRows(shape, nnz, pointers, indices))
         return Pattern(StoredColumns(shape, nnz, pointers, indices))
 
     def _problems(
@@ -141,17 +146,28 @@ class Explicit:
         facts: Mapping[str, Any],
     ) -> Iterator[Finding]:
         """Yield what is wrong that can be seen without reading the arrays."""
-        if facts.get("format") != "CSC":
+        if facts.get("format") not in FORMATS:
             yield Finding(
-                "RX3002",
+                "RX2007",
                 "unknown order of edges",
                 "",
                 pointer="/pattern/format",
-                expected="CSC",
-                actual=str(facts.get("format")),
+                expected=" or ".join(FORMATS),
+                actual=str(facts.get("format"))[:40],
             )
+            return
+        if nnz > EXPANSION_LIMIT:
+            yield Finding(
+                "RX3009",
+                "more edges than an explicit layer may have",
+                "",
+                pointer="/nnz",
+                expected=f"at most {EXPANSION_LIMIT}",
+                actual=str(nnz),
+            )
+        n_index, n_pointer = shape if facts["format"] == "CSC" else shape[::-1]
         for array, types, length in (
-            (pointers, ("uint64",), shape[1] + 1),
+            (pointers, ("uint64",), n_pointer + 1),
             (indices, ("uint16", "uint32", "uint64"), nnz),
         ):
             if array.dtype.name not in types:
@@ -168,8 +184,16 @@ class Explicit:
                     "wrong length",
                     array.path,
                     expected=str(length),
-                    actual=str(array.shape[0]),
+                    actual=str(array.shape),
                 )
+        if indices.dtype.kind == "u" and n_index - 1 > np.iinfo(indices.dtype).max:
+            yield Finding(
+                "RX3010",
+                "the index type is too narrow",
+                indices.path,
+                expected=f"a type that holds {n_index - 1}",
+                actual=indices.dtype.name,
+            )
 
 
 pattern_encoding("explicit")(Explicit())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from radixfmt.encodings import Encoded, Member, value_encoding
+from radixfmt.encodings import Encoded, Member, Vector, value_encoding
+from radixfmt.model.digest import value_blocks
 
 if TYPE_CHECKING:
-    from radixfmt.encodings import StoredArray
+    from collections.abc import Mapping
+
+    from radixfmt.encodings import LayerHeader, StoredArray
     from radixfmt.model.layer import Layer, Values
 
 
@@ -22,17 +23,16 @@ class Iso:
 
     def encode(self, layer: Layer) -> Encoded:
         """Return the one value."""
-        weights = np.empty(0) if layer.weights is None else layer.weights
-        dtype = weights.dtype.newbyteorder("<")
-        return Encoded({"values": Member(dtype, 1, (weights,))})
+        assert layer.stored is not None  # noqa: S101  `accepts` says so
+        return Encoded({"values": Member(layer.stored.dtype, 1, value_blocks(layer.stored, 1))})
 
-    def length(self, nnz: int) -> int:  # noqa: ARG002  one value for any number of edges
-        """One value."""
-        return 1
+    def arrays(self, header: LayerHeader) -> Mapping[str, Vector]:
+        """One value for any number of edges."""
+        return {"values": Vector(header.values["dtype"], (1,), "RX3011")}
 
-    def decode(self, values: StoredArray) -> Values | None:
+    def decode(self, arrays: Mapping[str, StoredArray]) -> Values | None:
         """Return the value."""
-        return values
+        return arrays["values"]
 
 
 value_encoding("iso")(Iso())

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radixfmt.encodings import Encoded, Member, value_encoding
+from radixfmt.encodings import Encoded, Member, Vector, value_encoding
 
 if TYPE_CHECKING:
-    from radixfmt.encodings import StoredArray
+    from collections.abc import Mapping
+
+    from radixfmt.encodings import LayerHeader, StoredArray
     from radixfmt.model.layer import Layer, Values
 
 
@@ -27,12 +29,12 @@ class TopologyOnly:
         """Return the one uint8."""
         return Encoded({"values": Member(np.dtype(np.uint8), 1, (np.ones(1, np.uint8),))})
 
-    def length(self, nnz: int) -> int:  # noqa: ARG002  one value for any number of edges
-        """One value."""
-        return 1
+    def arrays(self, header: LayerHeader) -> Mapping[str, Vector]:  # noqa: ARG002  always the same
+        """One value for any number of edges."""
+        return {"values": Vector("uint8", (1,), "RX3011")}
 
-    def decode(self, values: StoredArray) -> Values | None:  # noqa: ARG002  carries no weights
-        """Return None."""
+    def decode(self, arrays: Mapping[str, StoredArray]) -> Values | None:  # noqa: ARG002
+        """Return None: there are no weights."""
         return None
 
 

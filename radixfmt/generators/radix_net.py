@@ -7,91 +7,67 @@ block·n + residue, and all D_in·D_out pairs of blocks are joined alike (ones �
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from math import prod
+from math import gcd, isqrt, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radixfmt.errors import ParameterError
 from radixfmt.generators import generator
-from radixfmt.model.canonical import LARGEST_INTEGER
-from radixfmt.model.columns import LARGEST_DIMENSION, Columns, index_dtype
+from radixfmt.generators.regular import RegularColumns, check_count, check_limits, shown
+from radixfmt.model.columns import LARGEST_DIMENSION, index_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-LARGEST_DEGREE = 2**24
-"""Inputs per neuron: a column is the least that is made at a time."""
+    from radixfmt.model.pattern import Pattern
 
 
-@dataclass(frozen=True, slots=True)
-class RadixNetLayer:
-    """One layer's rule; `make` checks the parameters."""
-
-    period: int
-    radix: int
-    place: int
-    blocks_in: int
-    blocks_out: int
-    direction: int
-    record: dict[str, Any]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n·D_in, n·D_out)."""
-        return self.period * self.blocks_in, self.period * self.blocks_out
-
-    @property
-    def degree(self) -> int:
-        """Edges into every output neuron: radix · D_in."""
-        return self.radix * self.blocks_in
-
-    @property
-    def nnz(self) -> int:
-        """Number of edges."""
-        return self.degree * self.shape[1]
-
-    def fan_in(self, start: int, stop: int) -> NDArray[np.int64]:
-        """Return the number of edges of each column in [start, stop)."""
-        return np.full(stop - start, self.degree, np.int64)
-
-    def first_edge(self, column: int) -> int:
-        """Return the number of edges of all columns before `column`."""
-        return column * self.degree
-
-    def columns(self, start: int, stop: int) -> Columns:
-        """Return the edges of the columns in [start, stop)."""
-        residues = np.arange(start, stop, dtype=np.int64) % self.period
-        shifts = self.direction * self.place * np.arange(self.radix, dtype=np.int64)
-        sources = np.sort((residues[:, None] - shifts) % self.period, axis=1)
-        offsets = self.period * np.arange(self.blocks_in, dtype=np.int64)
-        dtype = index_dtype(self.shape[0])
-        indices = sources.astype(dtype)[:, None, :] + offsets.astype(dtype)[None, :, None]
-        return Columns(
-            np.arange(0, indices.size + 1, self.degree, dtype=np.int64), indices.reshape(-1)
-        )
+def recognise(pattern: Pattern, _: int) -> Iterator[dict[str, Any]]:
+    """Yield parameters whose first column may be that of `pattern`."""
+    n_in, n_out = pattern.shape
+    first = pattern.columns(0, 1).indices
+    if first.size < 2 or first[0] != 0:
+        return
+    for blocks in _divisors(gcd(first.size, n_in)):
+        n, radix = n_in // blocks, first.size // blocks
+        if n_out % n or radix < 2 or (blocks > 1 and first[radix] != n):
+            continue
+        for direction, place in (
+            (-1, int(first[1])),
+            (1, (n - int(first[1])) // (radix - 1)),
+        ):
+            if place >= 1 and n % (place * radix) == 0:
+                system = [place, radix, n // (place * radix)]
+                index = int(place > 1)
+                kept = [digit for digit in system if digit > 1]
+                widths = [1] * (len(kept) + 1)
+                widths[index : index + 2] = blocks, n_out // n
+                yield {
+                    "systems": [kept], "widths": widths, "direction": direction, "index": index,
+                }  # fmt: skip
 
 
-@generator("radix-net/1")
+@generator("radix-net/1", recognise=recognise)
 def radix_net_layer(
     *,
     systems: Sequence[Sequence[int]],
     widths: Sequence[int],
+    direction: int,
     index: int,
-    direction: int = -1,
-) -> RadixNetLayer:
+) -> RegularColumns:
     """Return layer `index` of the RadiX-Net with these parameters.
 
     Args:
         systems: the paper's N, mixed-radix numeral systems.
         widths: the paper's D, one more than there are radices.
-        index: which layer, from 0.
         direction: sign of the cyclic shift; -1 as the published Graph Challenge files, +1 as the
             paper's text.
+        index: which layer, from 0.
 
     Raises:
         ParameterError: a rule of `check` is broken, or `index` names no layer.
@@ -99,15 +75,21 @@ def radix_net_layer(
     check(systems, widths, direction)
     radices = [(s, r, i) for s in systems for i, r in enumerate(s)]
     if type(index) is not int or not 0 <= index < len(radices):
-        raise ParameterError(f"index: expected 0 to {len(radices) - 1}, got {_shown(index)}")
+        raise ParameterError(f"index: expected 0 to {len(radices) - 1}, got {shown(index)}")
     system, radix, digit = radices[index]
-    return RadixNetLayer(
-        period=prod(systems[0]),
-        radix=radix,
-        place=prod(system[:digit]),
-        blocks_in=widths[index],
-        blocks_out=widths[index + 1],
-        direction=direction,
+    n, blocks_in, blocks_out = prod(systems[0]), widths[index], widths[index + 1]
+    return RegularColumns(
+        (n * blocks_in, n * blocks_out),
+        degree=radix * blocks_in,
+        period=n,
+        rows=partial(
+            _rows,
+            n=n,
+            radix=radix,
+            place=prod(system[:digit]),
+            blocks=blocks_in,
+            direction=direction,
+        ),
         record={
             "generator": "radix-net/1",
             "parameters": {
@@ -120,70 +102,88 @@ def radix_net_layer(
     )
 
 
+def _rows(
+    outputs: NDArray[np.int64], *, n: int, radix: int, place: int, blocks: int, direction: int
+) -> NDArray[np.integer[Any]]:
+    """Return the inputs of the given outputs.
+
+    With outputs = high·place + low modulo n, the inputs of one block are low + place·k for `radix`
+    consecutive k modulo turns = n / place. A run that wraps is two runs: no sorting is needed.
+    """
+    dtype, turns = index_dtype(n * blocks), n // place
+    high, low = np.divmod(outputs % n, place)
+    if direction > 0:
+        high = (high - (radix - 1)) % turns
+    if radix == turns:
+        high[:] = 0  # every k, from the first
+    k = np.arange(radix, dtype=dtype)
+    inputs = (high * place + low).astype(dtype)[:, None] + k * dtype.type(place)
+    wrapped = np.flatnonzero(high > turns - radix)
+    if wrapped.size:
+        start = high[wrapped, None].astype(dtype)
+        over = start - dtype.type(turns - radix)  # this many k begin again at 0
+        inputs[wrapped] -= np.where(k < over, start, over) * dtype.type(place)
+    offsets = np.arange(blocks, dtype=dtype) * dtype.type(n)
+    found: NDArray[np.integer[Any]] = inputs[:, None, :] + offsets[:, None]
+    return found.reshape(outputs.size, radix * blocks)
+
+
 def check(systems: Sequence[Sequence[int]], widths: Sequence[int], direction: int) -> None:
     """Check the constraints of arXiv 1905.00416 and say which one is broken.
 
     Raises:
         ParameterError: an empty system, a radix below 2, a middle system whose product is not n,
             a last system whose product does not divide n, a wrong number of widths, a width
-            below 1, a direction other than ±1, or a layer beyond the format's limits.
+            below 1, a direction other than ±1; a layer beyond the format's limits (code "limit").
     """
-    _check_systems(systems)
+    n = _check_systems(systems)
     radices = [radix for system in systems for radix in system]
-    if len(widths) != len(radices) + 1:
+    if not isinstance(widths, list | tuple) or len(widths) != len(radices) + 1:
         ones = ",".join(["1"] * min(len(radices) + 1, 12))
+        given = len(widths) if isinstance(widths, list | tuple) else shown(widths)
         raise ParameterError(
-            f"widths: expected one more than there are radices, {len(radices) + 1}, "
-            f"got {len(widths)}",
+            f"widths: expected one more than there are radices, {len(radices) + 1}, got {given}",
             hint=f"for one block everywhere: --widths {ones}",
         )
     for i, width in enumerate(widths):
-        if type(width) is not int or not 1 <= width <= LARGEST_DIMENSION:
-            raise ParameterError(
-                f"width {i}: expected an integer of at least 1 (and at most 2^40), "
-                f"got {_shown(width)}"
-            )
+        check_count(f"width {i}", width)
     if type(direction) is not int or direction not in (-1, 1):
-        raise ParameterError(f"direction: expected -1 or 1, got {_shown(direction)}")
-    n = _product(systems[0])
-    if n * max(widths) > LARGEST_DIMENSION:
+        raise ParameterError(f"direction: expected -1 or 1, got {shown(direction)}")
+    for radix, (blocks_in, blocks_out) in zip(radices, pairwise(widths), strict=True):
+        check_limits((n * blocks_in, n * blocks_out), radix * blocks_in)
+
+
+def _check_systems(systems: Sequence[Sequence[int]]) -> int:
+    """Return n, the product of the first system, after checking all of them."""
+    if not isinstance(systems, list | tuple) or not systems:
         raise ParameterError(
-            f"a layer would have {n * max(widths)} neurons; the format allows {LARGEST_DIMENSION}"
+            f"systems: expected at least one mixed-radix system, got {shown(systems)}"
         )
-    degree = max(radix * width for radix, width in zip(radices, widths[:-1], strict=True))
-    if degree > LARGEST_DEGREE:
-        raise ParameterError(f"a neuron would have {degree} inputs; 2^24 are allowed")
-    edges = n * max(r * a * b for r, (a, b) in zip(radices, pairwise(widths), strict=True))
-    if edges > LARGEST_INTEGER:
-        raise ParameterError(f"a layer would have {edges} edges; the format allows 2^53 - 1")
-
-
-def _check_systems(systems: Sequence[Sequence[int]]) -> None:
-    if not systems:
-        raise ParameterError("systems: expected at least one mixed-radix system, got none")
     for i, system in enumerate(systems, start=1):
-        if not system:
-            raise ParameterError(f"system {i}: expected at least one radix, got none")
+        if not isinstance(system, list | tuple) or not system:
+            raise ParameterError(
+                f"system {i}: expected at least one radix in a list, got {shown(system)}"
+            )
         for radix in system:
             if type(radix) is not int or radix < 2:
                 raise ParameterError(
-                    f"system {i} {_shown(system)}: every radix is an integer of at least 2, "
-                    f"got {_shown(radix)}"
+                    f"system {i} {shown(system)}: every radix is an integer of at least 2, "
+                    f"got {shown(radix)}"
                 )
     n = _product(systems[0])
-    if n > LARGEST_DIMENSION:
-        raise ParameterError(f"system 1 {_shown(systems[0])}: the format allows 2^40 neurons")
+    check_limits((n, n), 1)
     for i, system in enumerate(systems[1:-1], start=2):
         if _product(system) != n:
             raise ParameterError(
-                f"system {i} {_shown(system)}: every system but the last has the product of the "
-                f"first, n = {n}; got {_product(system)}"
+                f"system {i} {shown(system)}: every system but the last has the product of the "
+                f"first, n = {n}; got {shown(_product(system))}"
             )
     if n % _product(systems[-1]):
         raise ParameterError(
-            f"system {len(systems)} {_shown(systems[-1])}: the last system's product divides that "
-            f"of the first, n = {n}; got {_product(systems[-1])}"
+            f"system {len(systems)} {shown(systems[-1])}: the last system's product divides that "
+            f"of the first, n = {n}; got {shown(_product(systems[-1]))}"
         )
+    return n
 
 
 def _product(system: Sequence[int]) -> int:
@@ -196,9 +196,8 @@ def _product(system: Sequence[int]) -> int:
     return product
 
 
-def _shown(value: object) -> str:
-    """Return a value from a stranger, short; a huge integer cannot even be printed."""
-    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-        return "an integer beyond 2^53"
-    text = f"[{', '.join(map(_shown, value[:8]))}]" if isinstance(value, list) else str(value)
-    return text[:80]
+def _divisors(number: int) -> Iterator[int]:
+    """Yield the divisors of `number`, the least first."""
+    small = [d for d in range(1, isqrt(number) + 1) if number % d == 0]
+    yield from small
+    yield from (number // d for d in reversed(small) if d * d != number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -29,7 +29,10 @@ class Columns(NamedTuple):
 
 
 class ColumnSource(Protocol):
-    """What a pattern needs to know of where its edges come from."""
+    """What a pattern needs to know of where its edges come from.
+
+    A source that knows its `fan_out()`, int64 `[n_in]`, without walking its edges may say so.
+    """
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,6 +45,10 @@ class ColumnSource(Protocol):
     @property
     def record(self) -> Mapping[str, Any] | None:
         """Return the generator record a file stores (spec §6), or None."""
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return the arrays that a file stores beside the record; most have none."""
 
     def fan_in(self, start: int, stop: int) -> NDArray[np.int64]:
         """Return the number of edges of each column in [start, stop)."""
@@ -66,6 +73,7 @@ class ArrayColumns:
     indptr: NDArray[np.int64]
     indices: NDArray[np.integer[Any]]
     record: Mapping[str, Any] | None = None
+    arrays: ClassVar[Mapping[str, NDArray[Any]]] = {}
 
     @property
     def nnz(self) -> int:

@@ -9,7 +9,7 @@ and any that rests on it, has the prefix `rx1r:` and never equals an `rx1:`.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +17,15 @@ import numpy as np
 from radixfmt.errors import UnsupportedError
 from radixfmt.model.canonical import canonical_json
 from radixfmt.model.graph import topological_order, typed
+from radixfmt.model.hashing import Hashing, raw
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from radixfmt.model.graph import Node, Value
-    from radixfmt.model.layer import Layer
+    from radixfmt.model.layer import ConvGeometry, Layer, Values
     from radixfmt.model.network import Network
     from radixfmt.model.pattern import Pattern
 
@@ -33,18 +34,29 @@ EXPANSION_LIMIT = 2**31
 
 EXACT, RECIPE = "rx1:", "rx1r:"
 
+BLOCK = 1 << 20
+"""Pointers or values hashed at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerDigests:
-    """Digests of one layer's arrays; None where there is no such array."""
+    """Digests of one layer's arrays, None where there is no such array; equal if these are.
+
+    `name` and `geometry` are the layer's own, which the network's digests cover.
+    """
 
     pattern: str
     values: str | None = None
     bias: str | None = None
+    scale: str | None = None
+    zero_point: str | None = None
+    name: str = field(default="", compare=False)
+    geometry: ConvGeometry | None = None
 
     def as_json(self) -> dict[str, str]:
         """Return the digests that exist."""
-        return {name: digest for name, digest in asdict(self).items() if digest}
+        names = ("pattern", "values", "bias", "scale", "zero_point")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,76 +69,142 @@ class NetworkDigests:
     layers: tuple[LayerDigests, ...]
 
 
+class PatternHashing:
+    """The digest of a pattern whose edges somebody else walks: pointers first, then indices."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        self._hashing = Hashing("radixfmt-pattern-1\n")
+        self._hashing.update(np.array([*pattern.shape, pattern.nnz], "<u8"))
+        for pointers in pointer_blocks(pattern):
+            self._hashing.update(pointers)
+
+    def update(self, indices: NDArray[Any]) -> None:
+        """Add the next indices."""
+        self._hashing.update(indices, "<u8")
+
+    def digest(self) -> str:
+        """Return the digest, after all indices."""
+        return EXACT + self._hashing.digest()
+
+
+def pointer_blocks(pattern: Pattern) -> Iterator[NDArray[np.uint64]]:
+    """Yield the `n_out + 1` column pointers as u64, a block at a time."""
+    last = np.zeros(1, np.uint64)
+    yield last
+    n_out = pattern.shape[1]
+    for start in range(0, n_out, BLOCK):
+        degrees = pattern.fan_in(start, min(start + BLOCK, n_out))
+        ends = np.cumsum(degrees, dtype=np.uint64) + last[-1]
+        yield ends
+        last = ends
+
+
 def pattern_digest(pattern: Pattern) -> str:
     """Return the digest of shape and edges in canonical, by-column order."""
-    n_in, n_out = pattern.shape
-    if pattern.nnz > EXPANSION_LIMIT:
-        if pattern.record is None:
-            raise UnsupportedError(
-                f"a pattern of {pattern.nnz} edges is beyond the expansion limit of "
-                f"{EXPANSION_LIMIT} and has no generator record to cite in their place"
-            )
-        return _of_json(
-            "radixfmt-recipe-1\n",
-            {"shape": list(pattern.shape), "record": pattern.record},
-            recipe=True,
-        )
-    state = hashlib.sha256(b"radixfmt-pattern-1\n")
-    state.update(_raw(np.array([n_in, n_out, pattern.nnz], "<u8")))
-    last = 0
-    state.update(_raw(np.zeros(1, "<u8")))
-    for start in range(0, n_out, 1 << 20):
-        ends = last + np.cumsum(pattern.fan_in(start, min(start + (1 << 20), n_out)))
-        state.update(_raw(ends.astype("<u8")))
-        last = int(ends[-1])
+    recipe = recipe_digest(pattern)
+    if recipe is not None:
+        return recipe
+    hashing = PatternHashing(pattern)
     for _, _, block in pattern.blocks():
-        state.update(_raw(block.indices.astype("<u8")))
-    return EXACT + state.hexdigest()
+        hashing.update(block.indices)
+    return hashing.digest()
+
+
+def recipe_digest(pattern: Pattern) -> str | None:
+    """Return the digest of the record that stands for the edges, or None while they are hashed.
+
+    Raises:
+        UnsupportedError: a pattern beyond `EXPANSION_LIMIT` that has no record.
+    """
+    if pattern.nnz <= EXPANSION_LIMIT:
+        return None
+    if pattern.record is None:
+        raise UnsupportedError(
+            f"a pattern of {pattern.nnz} edges is beyond the expansion limit of "
+            f"{EXPANSION_LIMIT} and has no generator record to cite in their place"
+        )
+    recipe = {"shape": list(pattern.shape), "record": pattern.record}
+    return _of_json("radixfmt-recipe-1\n", recipe, recipe=True)
+
+
+def iso_digest(layer: Layer) -> str | None:
+    """Return the digest of one value for all edges, None for other layers."""
+    if not layer.iso or layer.dtype is None or layer.weights is None:
+        return None
+    nnz, name, value = layer.pattern.nnz, layer.dtype.name, layer.weights
+    if nnz > EXPANSION_LIMIT:
+        recipe = {"dtype": name, "nnz": str(nnz), "value": raw(value).hex()}
+        return _of_json("radixfmt-values-recipe-1\n", recipe, recipe=True)
+    hashing = values_hashing(name, nnz)
+    hashing.repeat(value, nnz)
+    return EXACT + hashing.digest()
+
+
+def values_hashing(dtype: str, nnz: int) -> Hashing:
+    """Return the start of a digest of `nnz` values."""
+    hashing = Hashing(f"radixfmt-values-1\n{dtype}\n")
+    hashing.update(np.array([nnz], "<u8"))
+    return hashing
 
 
 def values_digest(layer: Layer) -> str | None:
-    """Return the digest of the weights' bits in pattern order; None for topology only."""
-    if layer.dtype is None:
-        return None
-    nnz, name = layer.pattern.nnz, layer.dtype.name
-    weights = layer.weights
-    assert weights is not None  # noqa: S101  dtype says so
-    if layer.iso and nnz > EXPANSION_LIMIT:
-        recipe = {"dtype": name, "nnz": str(nnz), "value": _raw(weights).hex()}
-        return _of_json("radixfmt-values-recipe-1\n", recipe, recipe=True)
-    state = hashlib.sha256(f"radixfmt-values-1\n{name}\n".encode())
-    state.update(_raw(np.array([nnz], "<u8")))
-    if layer.iso:
-        _repeat(state, bytes(_raw(weights)), nnz)
-    else:
-        state.update(_raw(weights))
-    return EXACT + state.hexdigest()
+    """Return the digest of the weights' (or codes') bits in pattern order; None without any."""
+    if layer.stored is None or layer.iso:
+        return iso_digest(layer)
+    hashing = values_hashing(layer.stored.dtype.name, layer.pattern.nnz)
+    for block in value_blocks(layer.stored, layer.pattern.nnz):
+        hashing.update(block)
+    return EXACT + hashing.digest()
 
 
-def bias_digest(layer: Layer) -> str | None:
-    """Return the digest of the bias, expanded to `[n_out]`; None where there is none."""
-    if layer.bias is None:
-        return None
-    if layer.bias.size == 1 and layer.pattern.shape[1] > EXPANSION_LIMIT:
-        return dense_digest(layer.bias).replace(EXACT, RECIPE)
-    return dense_digest(layer.bias, length=layer.pattern.shape[1])
+def value_blocks(values: Values, count: int) -> Iterator[NDArray[Any]]:
+    """Yield `count` values, a block at a time."""
+    for start in range(0, count, BLOCK):
+        yield np.asarray(values[start : min(start + BLOCK, count)])
 
 
 def dense_digest(array: NDArray[Any], *, length: int | None = None) -> str:
     """Return the digest of a dense array; `length` repeats a single value that often."""
+    if length is not None and array.size == 1 and length > EXPANSION_LIMIT:
+        return dense_digest(array.reshape(1)).replace(EXACT, RECIPE)
     shape = array.shape if length is None else (length,)
-    state = hashlib.sha256(f"radixfmt-dense-1\n{array.dtype.name}\n".encode())
-    state.update(_raw(np.array([len(shape), *shape], "<u8")))
+    hashing = Hashing(f"radixfmt-dense-1\n{array.dtype.name}\n")
+    hashing.update(np.array([len(shape), *shape], "<u8"))
     if length is not None and array.size == 1:
-        _repeat(state, bytes(_raw(array)), length)
+        hashing.repeat(array, length)
     else:
-        state.update(_raw(array))
-    return EXACT + state.hexdigest()
+        hashing.update(array)
+    return EXACT + hashing.digest()
 
 
-def layer_digests(layer: Layer) -> LayerDigests:
-    """Return the digests of one layer, reading its arrays once."""
-    return LayerDigests(pattern_digest(layer.pattern), values_digest(layer), bias_digest(layer))
+def text_digest(text: str) -> str:
+    """Return the digest of a text."""
+    return EXACT + hashlib.sha256(b"radixfmt-text-1\n" + text.encode()).hexdigest()
+
+
+def layer_digests(layer: Layer, *, pattern: str | None = None) -> LayerDigests:
+    """Return the digests of one layer, reading its arrays once.
+
+    Args:
+        layer: any layer.
+        pattern: its pattern's digest, if that is known already.
+    """
+    known = pattern or pattern_digest(layer.pattern)
+    return with_vectors(layer, known, values_digest(layer))
+
+
+def with_vectors(layer: Layer, pattern: str, values: str | None) -> LayerDigests:
+    """Return the digests of a layer whose edges and weights are hashed already."""
+    n_out = layer.pattern.shape[1]
+    vectors = {"bias": layer.bias}
+    if layer.quantized is not None:
+        vectors |= {"scale": layer.quantized.scale, "zero_point": layer.quantized.zero_point}
+    found = {
+        name: dense_digest(vector, length=n_out)
+        for name, vector in vectors.items()
+        if vector is not None
+    }
+    return LayerDigests(pattern, values, **found, name=layer.name, geometry=layer.geometry)
 
 
 def digests(network: Network, layers: Sequence[LayerDigests] | None = None) -> NetworkDigests:
@@ -136,36 +214,39 @@ def digests(network: Network, layers: Sequence[LayerDigests] | None = None) -> N
         network: any network; its layers are made one at a time, unless
         layers: already holds their digests.
     """
-    found = tuple(layers or (layer_digests(layer) for layer in network.layers))
-    headers = network.headers
+    found = tuple(layer_digests(layer) for layer in network.layers) if layers is None else layers
     topology = {
         "layers": [
-            {"pattern": d.pattern, "shape": list(shape)}
-            for d, (_, shape) in zip(found, headers, strict=True)
+            {"pattern": d.pattern, "shape": list(header[1])}
+            for d, header in zip(found, network.headers, strict=True)
         ],
         "feeds": feeds(network.graph),
     }
-    geometries = {
-        i: asdict(network.layers[i].geometry)  # type: ignore[arg-type]
-        for i, (kind, _) in enumerate(headers)
-        if kind == "conv"
-    }
     content = {
         "layers": [
-            d.as_json() | ({"geometry": geometries[i]} if i in geometries else {})
-            for i, d in enumerate(found)
+            d.as_json() | ({} if d.geometry is None else {"geometry": asdict(d.geometry)})
+            for d in found
         ],
         "graph": graph_json(network),
         "tensors": {name: dense_digest(np.asarray(t)) for name, t in network.tensors.items()},
     }
+    metadata = {
+        "metadata": network.metadata.as_json(),
+        "names": [d.name for d in found],
+        "ext": {
+            path: text_digest(value) if isinstance(value, str) else dense_digest(value)
+            for path, value in network.ext.items()
+        },
+    }
     rests_on_recipe = any(
         digest.startswith(RECIPE) for d in found for digest in d.as_json().values()
     )
+    topology_recipe = any(d.pattern.startswith(RECIPE) for d in found)
     return NetworkDigests(
-        _of_json("radixfmt-topology-1\n", topology, recipe=rests_on_recipe),
+        _of_json("radixfmt-topology-1\n", topology, recipe=topology_recipe),
         _of_json("radixfmt-content-1\n", content, recipe=rests_on_recipe),
-        _of_json("radixfmt-metadata-1\n", network.metadata.as_json()),
-        found,
+        _of_json("radixfmt-metadata-1\n", metadata),
+        tuple(found),
     )
 
 
@@ -188,22 +269,8 @@ def feeds(nodes: Sequence[Node]) -> list[list[int]]:
         if node.layer is not None:
             pairs |= {(source, node.layer) for source in reaching}
             reaching = frozenset({node.layer})
-        sources.update(dict.fromkeys(node.outputs, reaching))
+        sources.update({name: reaching for name in node.outputs if name})
     return [list(pair) for pair in sorted(pairs)]
-
-
-def _raw(array: NDArray[Any]) -> memoryview:
-    """Return the elements' little-endian bytes in C order."""
-    ordered = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    return ordered.reshape(-1).view(np.uint8).data
-
-
-def _repeat(state: Any, element: bytes, count: int) -> None:
-    block = element * min(count, 1 << 16)
-    while count > 0:
-        step = min(count, 1 << 16)
-        state.update(block[: step * len(element)])
-        count -= step
 
 
 def _of_json(domain: str, value: Any, *, recipe: bool = False) -> str:

@@ -80,7 +80,7 @@ def topological_order(nodes: Sequence[Node]) -> list[int] | None:
     """Return node indices so that producers come first (given order kept), None for a cycle."""
     from graphlib import CycleError, TopologicalSorter
 
-    producer = {name: i for i, node in enumerate(nodes) for name in node.outputs}
+    producer = {name: i for i, node in enumerate(nodes) for name in node.outputs if name}
     known: set[int] = set()
     for i, node in enumerate(nodes):  # the usual case: already in order
         if any(producer[name] not in known for name in node.inputs if name in producer):

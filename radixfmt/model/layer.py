@@ -6,6 +6,7 @@ W = `weight.reshape(C_out, -1).T`, of shape `[C_in / group · ∏ kernel_shape, 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 import numpy as np
 
 from radixfmt.errors import ParameterError
+from radixfmt.model.dtypes import QUANTIZED_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +84,62 @@ class ConvGeometry:
         if self.group < 1:
             raise ParameterError(f"conv geometry, group: expected at least 1, got {self.group}")
 
+    def check(self, shape: tuple[int, int]) -> None:
+        """Check that a matrix of `shape` (n_in, n_out) can be this convolution's.
+
+        Raises:
+            ParameterError: n_in is no multiple of the kernel's cells, or n_out of the groups.
+        """
+        cells = prod(self.kernel_shape)
+        if shape[0] % cells or shape[1] % self.group:
+            raise ParameterError(
+                f"conv geometry: expected n_in a multiple of the kernel's {cells} cells and n_out "
+                f"of {self.group} groups, got {list(shape)}"
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantized:
+    """Weights kept as integer codes: weight = (code - zero_point) * scale in float32 (spec §4).
+
+    Attributes:
+        codes: int8 or uint8 `[nnz]` in pattern order.
+        scale: float32 `[n_out]` or `[1]`, finite and above 0.
+        zero_point: of the codes' type, `[n_out]` or `[1]`.
+    """
+
+    codes: Values | NDArray[Any]
+    scale: NDArray[np.float32]
+    zero_point: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dequantized:
+    """What codes mean, as float32 values made when they are asked for."""
+
+    pattern: Pattern
+    quantized: Quantized
+    dtype: np.dtype[Any] = np.dtype(np.float32)  # noqa: RUF009  an immutable constant
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(nnz,)."""
+        return (self.pattern.nnz,)
+
+    def __getitem__(self, key: slice) -> NDArray[np.float32]:
+        first, last, _ = key.indices(self.pattern.nnz)
+        codes = np.asarray(self.quantized.codes[first:last]).astype(np.int32)
+        scale, zero = self.quantized.scale, self.quantized.zero_point.astype(np.int32)
+        if max(scale.size, zero.size) > 1 and codes.size:
+            every = range(self.pattern.shape[1])
+            start = bisect_right(every, first, key=self.pattern.first_edge) - 1
+            stop = bisect_right(every, last - 1, key=self.pattern.first_edge)
+            column = np.repeat(np.arange(start, stop), self.pattern.fan_in(start, stop))
+            column = column[first - self.pattern.first_edge(start) :][: codes.size]
+            scale = scale if scale.size == 1 else scale[column]
+            zero = zero if zero.size == 1 else zero[column]
+        return (codes - zero).astype(np.float32) * scale
+
 
 class Layer:
     """A pattern with weights and bias.
@@ -90,7 +148,8 @@ class Layer:
         name: for people; unique inside a network.
         pattern: where the weights are.
         weights: ndarray `[nnz]` in pattern order, or `[1]` / a scalar for one value on all edges,
-            or None for topology only. A file's reader passes a `Values` that reads on demand.
+            or `Quantized` codes, or None for topology only. A file's reader passes a `Values`
+            that reads on demand.
         bias: ndarray `[n_out]`, or `[1]` / a scalar for all outputs, or None.
         kind: "linear" or "conv".
         geometry: required for "conv".
@@ -99,13 +158,13 @@ class Layer:
         ParameterError: lengths that do not fit the pattern.
     """
 
-    __slots__ = ("_values", "bias", "geometry", "kind", "name", "pattern")
+    __slots__ = ("_values", "bias", "geometry", "kind", "name", "pattern", "quantized")
 
     def __init__(
         self,
         name: str,
         pattern: Pattern,
-        weights: Values | NDArray[Any] | float | None = None,
+        weights: Values | NDArray[Any] | Quantized | float | None = None,
         bias: NDArray[Any] | float | None = None,
         *,
         kind: Kind = "linear",
@@ -115,20 +174,27 @@ class Layer:
         self.pattern = pattern
         self.kind: Kind = kind
         self.geometry = geometry
-        self._values: Values | None = _vector(f"{name}: weights", weights, pattern.nnz)
+        self.quantized = weights if isinstance(weights, Quantized) else None
+        values: Any = weights
+        if isinstance(weights, Quantized):
+            _check_quantized(name, weights, pattern)
+            values = Dequantized(pattern, weights)
+        self._values: Values | None = _vector(f"{name}: weights", values, pattern.nnz)
         self.bias: NDArray[Any] | None = _vector(f"{name}: bias", bias, pattern.shape[1])
         if (kind == "conv") != (geometry is not None):
             raise ParameterError(f"{name}: a conv layer, and no other, has a geometry")
-        if geometry is not None and pattern.shape[0] % prod(geometry.kernel_shape):
-            raise ParameterError(
-                f"{name}: n_in must be a multiple of the kernel's {prod(geometry.kernel_shape)} "
-                f"cells, got {pattern.shape[0]}"
-            )
+        if geometry is not None:
+            geometry.check(pattern.shape)
 
     @property
     def weights(self) -> NDArray[Any] | None:
         """All weights, `[nnz]` or `[1]`, in pattern order; None for topology only."""
         return None if self._values is None else np.asarray(self._values[:])
+
+    @property
+    def stored(self) -> Values | None:
+        """What a file keeps: the codes of quantised weights, the weights of others, lazily."""
+        return self._values if self.quantized is None else self.quantized.codes
 
     @property
     def dtype(self) -> np.dtype[Any] | None:
@@ -138,7 +204,20 @@ class Layer:
     @property
     def iso(self) -> bool:
         """Whether one value stands for all edges."""
-        return self._values is not None and self._values.shape == (1,)
+        one = self._values is not None and self._values.shape == (1,)
+        return one and self.quantized is None
+
+    def replace(self, **changes: Any) -> Layer:
+        """Return the layer with other `name`, `pattern`, `weights`, `bias`, `kind`, `geometry`."""
+        kept: dict[str, Any] = {
+            "name": self.name,
+            "pattern": self.pattern,
+            "weights": self.quantized or self._values,
+            "bias": self.bias,
+            "kind": self.kind,
+            "geometry": self.geometry,
+        }
+        return Layer(**(kept | changes))
 
     def blocks(self) -> Iterator[tuple[int, int, WeightedColumns]]:
         """Yield (start, stop, columns with weights) over all columns, a block at a time."""
@@ -164,6 +243,27 @@ class Layer:
     def __repr__(self) -> str:
         what = "topology only" if self._values is None else f"{self.dtype} weights"
         return f"<Layer {self.name!r} {self.kind} {self.pattern!r}, {what}>"
+
+
+def _check_quantized(name: str, given: Quantized, pattern: Pattern) -> None:
+    """Raise ParameterError unless codes, scales and zero points fit each other and the pattern."""
+    sides = ((pattern.shape[1],), (1,))
+    for what, array, shapes in (
+        ("codes", given.codes, ((pattern.nnz,),)),
+        ("scale", given.scale, sides),
+        ("zero_point", given.zero_point, sides),
+    ):
+        if array.shape not in shapes:
+            raise ParameterError(
+                f"{name}: {what}: expected {shapes[0][0]} values, got {array.shape}"
+            )
+    if given.codes.dtype.name not in QUANTIZED_TYPES or given.zero_point.dtype != given.codes.dtype:
+        raise ParameterError(
+            f"{name}: expected codes and zero points of type {' or '.join(QUANTIZED_TYPES)}, got "
+            f"{given.codes.dtype} and {given.zero_point.dtype}"
+        )
+    if given.scale.dtype != np.float32 or not (np.isfinite(given.scale) & (given.scale > 0)).all():
+        raise ParameterError(f"{name}: scale: expected finite float32 values above 0")
 
 
 def _vector(what: str, values: Any, length: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from radixfmt.model.layer import ConvGeometry
+
 
 class LazyLayers(Sequence[Layer]):
     """Layers made when they are asked for, so that one is in memory at a time.
@@ -28,12 +31,17 @@ class LazyLayers(Sequence[Layer]):
     Args:
         headers: (kind, shape) of each layer, known without making it.
         make: returns layer i.
+        geometries: of the conv layers.
     """
 
     def __init__(
-        self, headers: Sequence[tuple[str, tuple[int, int]]], make: Callable[[int], Layer]
+        self,
+        headers: Sequence[tuple[str, tuple[int, int]]],
+        make: Callable[[int], Layer],
+        geometries: Mapping[int, ConvGeometry] | None = None,
     ) -> None:
         self.headers = headers
+        self.geometries = geometries or {}
         self._make = make
 
     def __len__(self) -> int:
@@ -46,7 +54,12 @@ class LazyLayers(Sequence[Layer]):
     def __getitem__(self, index: int | slice) -> Layer | Sequence[Layer]:
         if isinstance(index, slice):
             chosen = range(len(self))[index]
-            return LazyLayers([self.headers[i] for i in chosen], lambda i: self._make(chosen[i]))
+            found = enumerate(self.geometries.get(i) for i in chosen)
+            return LazyLayers(
+                [self.headers[i] for i in chosen],
+                lambda i: self._make(chosen[i]),
+                {at: geometry for at, geometry in found if geometry is not None},
+            )
         return self._make(range(len(self))[index])
 
     def __iter__(self) -> Iterator[Layer]:
@@ -67,6 +80,7 @@ class Network:
         outputs: graph outputs.
         tensors: dense arrays that nodes name, rank at most 8.
         metadata: who, what, whence.
+        ext: what others keep in the file: arrays and texts by path, `REVERSE.DNS.NAME/…`.
     """
 
     layers: Sequence[Layer]
@@ -75,13 +89,22 @@ class Network:
     outputs: tuple[Value, ...]
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     metadata: Metadata = field(default_factory=Metadata)
+    ext: Mapping[str, NDArray[Any] | str] = field(default_factory=dict)
     closer: Callable[[], None] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        shapes = {name: np.shape(tensor) for name, tensor in self.tensors.items()}
         for finding in problems(
-            self.graph, self.inputs, self.outputs, self.tensors.keys(), self.headers
+            self.graph,
+            self.inputs,
+            self.outputs,
+            self.tensors.keys(),
+            self.headers,
+            geometries=self.geometries,
+            shapes=shapes,
         ):
-            raise refuse(finding)
+            if finding.severity == "error":
+                raise refuse(finding)
 
     @property
     def headers(self) -> Sequence[tuple[str, tuple[int, int]]]:
@@ -89,6 +112,14 @@ class Network:
         if isinstance(self.layers, LazyLayers):
             return self.layers.headers
         return [(layer.kind, layer.pattern.shape) for layer in self.layers]
+
+    @property
+    def geometries(self) -> Mapping[int, ConvGeometry]:
+        """How each conv layer moves, by its index."""
+        if isinstance(self.layers, LazyLayers):
+            return self.layers.geometries
+        found = enumerate(layer.geometry for layer in self.layers)
+        return {i: geometry for i, geometry in found if geometry is not None}
 
     @property
     def nnz(self) -> int:
@@ -169,4 +200,25 @@ def chain(
         (Value("y", ("B", headers[-1][1][1])),),
         tensors,
         metadata or Metadata(),
+    )
+
+
+def alone(layer: Layer, metadata: Metadata) -> Network:
+    """Return the network that applies one layer, linear or conv, and nothing else."""
+    n_in, n_out = layer.pattern.shape
+    op = "SparseLinear"
+    source: tuple[int | str, ...] = ("B", n_in)
+    target: tuple[int | str, ...] = ("B", n_out)
+    geometry = layer.geometry
+    if geometry is not None:
+        sizes = tuple(f"D{i}" for i in range(len(geometry.kernel_shape)))
+        channels = n_in * geometry.group // prod(geometry.kernel_shape)
+        outer = tuple(f"E{i}" for i in range(len(sizes)))
+        op, source, target = "SparseConv", ("B", channels, *sizes), ("B", n_out, *outer)
+    return Network(
+        (layer,),
+        (Node(op, ("x",), ("y",), layer=0),),
+        (Value("x", source),),
+        (Value("y", target),),
+        metadata=metadata,
     )

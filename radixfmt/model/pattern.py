@@ -18,7 +18,7 @@ from radixfmt.model.columns import LARGEST_DIMENSION, ArrayColumns, index_dtype
 from radixfmt.model.invariants import problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import scipy.sparse as sp
     from numpy.typing import ArrayLike, NDArray
@@ -101,6 +101,11 @@ class Pattern:
         return self._source.record
 
     @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """What a file stores beside the record, by name (`permuted/1`); empty for most patterns."""
+        return self._source.arrays
+
+    @property
     def indptr(self) -> NDArray[np.int64]:
         """int64 `[n_out + 1]`; made whole on first use if the pattern is procedural."""
         return self._all().indptr
@@ -123,11 +128,15 @@ class Pattern:
 
     def blocks(self, edges: int = BLOCK_EDGES) -> Iterator[tuple[int, int, Columns]]:
         """Yield (start, stop, columns) over all columns, about `edges` edges at a time."""
-        n_out = self.shape[1]
-        width = max(1, int(edges * n_out / max(self.nnz, 1)))
-        for start in range(0, n_out, width):
-            stop = min(start + width, n_out)
+        for start, stop in self.ranges(edges):
             yield start, stop, self.columns(start, stop)
+
+    def ranges(self, edges: int = BLOCK_EDGES) -> Iterator[tuple[int, int]]:
+        """Yield the column ranges of `blocks`, of at most `edges` columns."""
+        n_out = self.shape[1]
+        width = max(1, min(edges, edges * n_out // max(self.nnz, 1)))
+        for start in range(0, n_out, width):
+            yield start, min(start + width, n_out)
 
     def fan_in(self, start: int = 0, stop: int | None = None) -> NDArray[np.int64]:
         """Return the number of edges into each output neuron, int64 `[stop - start]`."""
@@ -142,6 +151,9 @@ class Pattern:
 
     def fan_out(self) -> NDArray[np.int64]:
         """Return the number of edges out of each input neuron, int64 `[n_in]`."""
+        known: Callable[[], NDArray[np.int64]] | None = getattr(self._source, "fan_out", None)
+        if known is not None:
+            return known()
         counts = np.zeros(self.shape[0], np.int64)
         for _, _, block in self.blocks():
             counts += np.bincount(block.indices, minlength=self.shape[0])

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from radixfmt.findings import Finding
-from radixfmt.model.graph import ELEMENTWISE, SPARSE_OPS, Node, Value, topological_order
+from radixfmt.model.graph import SPARSE_OPS, Node, Value, topological_order
+from radixfmt.model.sizes import size_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from radixfmt.model.layer import ConvGeometry
 
 Header = tuple[str, tuple[int, int]]
 """(kind, shape) of a layer."""
@@ -22,8 +25,11 @@ def problems(
     outputs: Sequence[Value],
     tensors: Collection[str],
     layers: Sequence[Header],
+    *,
+    geometries: Mapping[int, ConvGeometry] | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the wiring.
+    """Yield what is wrong with the wiring, and what is worth knowing about it (severity "info").
 
     Args:
         nodes: in any order; a cycle is found as well as a missing producer.
@@ -31,17 +37,12 @@ def problems(
         outputs: graph outputs.
         tensors: names of the dense tensors.
         layers: (kind, shape) of each layer.
+        geometries: of conv layers, by layer index; sizes behind others are not followed.
+        shapes: of dense tensors, by name; sizes behind others are not followed.
     """
     for i, node in enumerate(nodes):
         yield from _layer_problems(f"/graph/nodes/{i}", node, layers)
-    unused = set(range(len(layers))) - {node.layer for node in nodes}
-    if unused:
-        yield Finding(
-            "RX6006",
-            "a layer is used by no node",
-            f"/layers/{min(unused):06d}",
-            count=len(unused),
-        )
+    yield from _use_problems(nodes, layers)
     broken = list(_name_problems(nodes, inputs, outputs, tensors))
     yield from broken
     if broken:
@@ -51,7 +52,71 @@ def problems(
         yield Finding("RX6001", "the graph has a cycle", WHERE, pointer="/graph/nodes")
         return
     yield from _reach_problems(nodes, inputs, outputs)
-    yield from _size_problems([(i, nodes[i]) for i in order], inputs, outputs, layers)
+    yield from size_problems(
+        ((i, nodes[i]) for i in order),
+        inputs,
+        outputs,
+        layers,
+        geometries=geometries or {},
+        tensors=shapes or {},
+    )
+
+
+def profile_problems(
+    profile: str, nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value]
+) -> Iterator[Finding]:
+    """Yield where a graph breaks what `profile` promises (RX6009); only `chain` promises anything.
+
+    A chain has one input, one output, and nodes in one line: the first input of each is the first
+    output of the one before, and it takes nothing else that a node or an input makes.
+    """
+    order = topological_order(nodes)
+    if profile != "chain" or order is None:  # a cycle is a finding of its own
+        return
+    for what, values in (("inputs", inputs), ("outputs", outputs)):
+        if len(values) != 1:
+            yield _no_chain(f"/graph/{what}", f"one of the {what}", str(len(values)))
+            return
+    made = {inputs[0].name} | {name for node in nodes for name in node.outputs if name}
+    last = inputs[0].name
+    for i in order:
+        node = nodes[i]
+        pointer = f"/graph/nodes/{i}"
+        if node.inputs[:1] != (last,):
+            yield _no_chain(f"{pointer}/inputs/0", repr(last), repr(node.inputs[:1])[:80])
+            return
+        if skips := [name for name in node.inputs[1:] if name in made]:
+            yield _no_chain(f"{pointer}/inputs", "no other tensor of the graph", repr(skips[0]))
+            return
+        last = node.outputs[0] if node.outputs else ""
+    if last != outputs[0].name:
+        yield _no_chain("/graph/outputs/0", repr(last), repr(outputs[0].name))
+
+
+def _no_chain(pointer: str, expected: str, actual: str) -> Finding:
+    return Finding(
+        "RX6009",
+        "the graph is not the chain that its profile promises",
+        WHERE,
+        pointer=pointer,
+        expected=expected,
+        actual=actual,
+    )
+
+
+def _use_problems(nodes: Sequence[Node], layers: Sequence[Header]) -> Iterator[Finding]:
+    """Yield layers that no node uses, and those that several share."""
+    uses = [0] * len(layers)
+    for node in nodes:
+        if node.layer is not None and 0 <= node.layer < len(layers):
+            uses[node.layer] += 1
+    if unused := uses.count(0):
+        yield Finding(
+            "RX6006", "a layer is used by no node", f"/layers/{uses.index(0):06d}", count=unused
+        )
+    for i, count in enumerate(uses):
+        if count > 1:
+            yield Finding("RX6010", f"{count} nodes share this layer", f"/layers/{i:06d}")
 
 
 def _layer_problems(pointer: str, node: Node, layers: Sequence[Header]) -> Iterator[Finding]:
@@ -125,7 +190,7 @@ def _reach_problems(
     nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value]
 ) -> Iterator[Finding]:
     """Yield nodes and inputs that no output depends on."""
-    made_by = {name: i for i, node in enumerate(nodes) for name in node.outputs}
+    made_by = {name: i for i, node in enumerate(nodes) for name in node.outputs if name}
     needed: set[int] = set()
     stack = [made_by[value.name] for value in outputs if value.name in made_by]
     while stack:
@@ -151,37 +216,3 @@ def _reach_problems(
                 WHERE,
                 pointer=f"/graph/inputs/{i}",
             )
-
-
-def _size_problems(
-    nodes: Sequence[tuple[int, Node]],
-    inputs: Sequence[Value],
-    outputs: Sequence[Value],
-    layers: Sequence[Header],
-) -> Iterator[Finding]:
-    """Follow the size of the last axis where operators keep or set it; elsewhere it is unknown."""
-    width: dict[str, int | str | None] = {v.name: v.shape[-1] if v.shape else None for v in inputs}
-    for i, node in nodes:
-        found = width.get(node.inputs[0]) if node.inputs else None
-        if node.op == "SparseLinear" and node.layer is not None and node.layer < len(layers):
-            n_in, n_out = layers[node.layer][1]
-            if isinstance(found, int) and found != n_in:
-                yield _size_finding(f"/graph/nodes/{i}", f"layer {node.layer}", n_in, found)
-            width |= dict.fromkeys(node.outputs, n_out)
-        elif node.op in ELEMENTWISE:
-            width |= dict.fromkeys(node.outputs, found)
-    for i, value in enumerate(outputs):
-        found, declared = width.get(value.name), value.shape[-1] if value.shape else None
-        if isinstance(found, int) and isinstance(declared, int) and found != declared:
-            yield _size_finding(f"/graph/outputs/{i}", f"output {value.name!r}", declared, found)
-
-
-def _size_finding(pointer: str, what: str, expected: int, actual: int) -> Finding:
-    return Finding(
-        "RX6005",
-        f"sizes do not meet at {what}",
-        WHERE,
-        pointer=pointer,
-        expected=f"{expected} values",
-        actual=str(actual),
-    )

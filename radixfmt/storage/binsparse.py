@@ -7,26 +7,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from radixfmt.encodings import Member
     from radixfmt.storage.header import LayerHeader
 
-NOT_REPRESENTABLE = ("float16",)
+NOT_REPRESENTABLE = ("float16", "bfloat16")
 
 
-def descriptor(header: LayerHeader, members: Mapping[str, Member]) -> dict[str, Any] | None:
-    """Return the descriptor, or None for a value type that Binsparse does not know."""
-    if header.dtype in NOT_REPRESENTABLE:
+def descriptor(header: LayerHeader, types: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the descriptor, or None for a layer that Binsparse cannot represent.
+
+    Args:
+        header: of the layer.
+        types: names of the stored types of `pointers_to_1` and `indices_1`.
+    """
+    if header.pattern["encoding"] != "explicit" or header.dtype in NOT_REPRESENTABLE:
         return None
     values = header.dtype or "bint8"
-    iso = header.values["encoding"] != "array"
+    iso = header.values["encoding"] in ("iso", "topology-only")
     return {
         "version": "0.1.0",
-        "format": "CSC",
+        "format": header.pattern["format"],
         "shape": list(header.shape),
         "number_of_stored_values": header.nnz,
         "data_types": {
-            "pointers_to_1": members["pointers_to_1"].dtype.name,
-            "indices_1": members["indices_1"].dtype.name,
+            "pointers_to_1": types["pointers_to_1"],
+            "indices_1": types["indices_1"],
             "values": f"iso[{values}]" if iso else values,
         },
     }

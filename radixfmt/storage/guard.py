@@ -1,4 +1,4 @@
-"""The one gate through which every read of a file passes (spec §8).
+"""The one gate through which every read of a file passes (spec §§2, 9).
 
 The superblock is parsed before the HDF5 library sees the file; links are looked at before they
 are followed; a dataset's class, type, layout, filters and sizes are checked before it is read.
@@ -7,75 +7,37 @@ are followed; a dataset's class, type, layout, filters and sizes are checked bef
 from __future__ import annotations
 
 import functools
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+import os
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import h5py  # noqa: TID253  this package is the one that reads HDF5
 import numpy as np
 
 from radixfmt.errors import FormatError, ParameterError
 from radixfmt.findings import Finding, refuse
+from radixfmt.limits import Limits
+from radixfmt.storage.chunks import GuardedArray
+from radixfmt.storage.profile import is_fixed_text, is_variable_text, profile
+from radixfmt.storage.source import Source
 from radixfmt.storage.superblock import check_superblock
+from radixfmt.storage.translated import BROKEN, translated
+from radixfmt.storage.tree import Tree
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from numpy.typing import NDArray
+    from radixfmt.storage.profile import Profile
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-
 HDF5_VERSION: str = h5py.version.hdf5_version
-FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
-LARGEST_CHUNK = 16 << 20
-LARGEST_TEXT = 16 << 20
-LARGEST_ATTRIBUTE = 64 << 10
-LARGEST_RANK = 8
+ATTEMPTS = 100
+"""A file may be replaced by a newer one while it is opened: then that one is opened."""
+
 EXPANSION = 1100
 """Deflate cannot shrink data by more than about 1032:1, so no honest file declares more."""
 
-
-@dataclass(frozen=True, slots=True)
-class GuardedArray:
-    """A checked dataset; reading it cannot return more than was declared."""
-
-    file: str
-    path: str
-    dataset: Any
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Element type, in native byte order."""
-        found: np.dtype[Any] = np.dtype(self.dataset.dtype).newbyteorder("=")
-        return found
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Sizes, as declared."""
-        return tuple(self.dataset.shape)
-
-    def __getitem__(self, key: slice) -> NDArray[Any]:
-        return self.read(key)
-
-    def read(self, key: Any = ()) -> NDArray[Any]:
-        """Return the elements `key` selects; by default all of them."""
-        if not self.dataset:
-            raise ParameterError(f"{self.file}: is closed; read it inside the with block")
-        with translated(self.file, self.path, "RX1018", "stored data cannot be decoded"):
-            return np.asarray(self.dataset[key])
-
-
-@contextmanager
-def translated(file: str, path: str, code: str, message: str) -> Iterator[None]:
-    """Turn what h5py and HDF5 raise on a broken object into our error that names it."""
-    try:
-        yield
-    except FormatError:
-        raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise refuse(Finding(code, f"{message}: {error}"[:300], path), file=file) from None
+DEFAULTS = Limits()
 
 
 def guarded(method: F) -> F:
@@ -85,33 +47,53 @@ def guarded(method: F) -> F:
     def wrapper(self: Guard, path: str, *args: Any, **kwargs: Any) -> Any:
         if not self.is_open:
             raise ParameterError(f"{self.file}: is closed; use its network inside the with block")
-        with translated(self.file, path, "RX0108", "unreadable object"):
+        with translated(self.file, path):
             return method(self, path, *args, **kwargs)
 
     return wrapper  # type: ignore[return-value]  # the same signature
 
 
+def forget_plugins() -> None:
+    """Empty HDF5's plugin path: the library runs what it finds there for filters it lacks."""
+    for i in reversed(range(h5py.h5pl.size())):
+        h5py.h5pl.remove(i)
+
+
 class Guard:
     """An open file whose every object is checked before it is used.
 
+    It empties the HDF5 library's plugin path, for the whole process.
+
     Args:
         path: the file.
-        trusted: also open superblock versions 0 and 1, on which the HDF5 library can crash.
+        trusted: also open superblock versions 0 and 1, on which the HDF5 library can crash, and
+            read text of variable length, whose size is not known before it is read.
+        limits: of what the file may use.
+
+    Attributes:
+        old: whether the superblock is of version 0 or 1.
+        tree: the objects by path.
 
     Raises:
         PathError: missing, a folder, or the system refuses.
         FormatError: not an HDF5 file of the profile of spec §2.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, trusted: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, trusted: bool = False, limits: Limits = DEFAULTS
+    ) -> None:
         self.file = str(path)
-        self.size = check_superblock(path, trusted=trusted)
+        self.trusted = trusted
+        self.limits = limits
         self._declared: dict[str, int] = {}
         self._total = 0
-        try:
-            self._h5 = h5py.File(path, "r", locking="best-effort")
-        except (OSError, RuntimeError) as error:
-            raise self.refuse("RX0105", f"the HDF5 library cannot open the file: {error}") from None
+        forget_plugins()
+        for _ in range(ATTEMPTS):
+            superblock = check_superblock(path, trusted=trusted, limits=limits)
+            self.size, self.old = superblock.size, superblock.old
+            if self._open(path, superblock.identity):
+                return
+        raise self.refuse("RX0105", "the file is replaced again and again while it is opened")
 
     @property
     def is_open(self) -> bool:
@@ -120,6 +102,8 @@ class Guard:
 
     def close(self) -> None:
         """Close the file."""
+        self.tree.forget()
+        self._source.close()
         self._h5.close()
 
     def refuse(self, code: str, message: str, path: str = "/", **facts: Any) -> FormatError:
@@ -127,104 +111,180 @@ class Guard:
         return refuse(Finding(code, message, path, **facts), file=self.file)
 
     @guarded
-    def names(self, group: str) -> list[str]:
-        """Return the names in a group, sorted; [] if it is absent."""
-        node = self._object(group, h5py.Group, required=False)
-        return [] if node is None else sorted(node)
+    def kind(self, path: str) -> Literal["group", "dataset"] | None:
+        """Return what is at `path`, None for nothing (or a committed type)."""
+        node = self.tree.find(path)
+        if isinstance(node, h5py.h5g.GroupID):
+            return "group"
+        return "dataset" if isinstance(node, h5py.h5d.DatasetID) else None
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is a group or dataset at `path`."""
+        return self.kind(path) is not None
 
     @guarded
-    def text(self, path: str) -> bytes:
-        """Return a scalar string dataset's bytes."""
-        node = self._object(path, h5py.Dataset)
-        self._check_layout(node, path)
-        if node.shape != () or not self._is_text(node.id.get_type()):
-            raise self.refuse("RX1031", "expected a scalar fixed-length UTF-8 string", path)
-        if node.id.get_type().get_size() > LARGEST_TEXT:
-            raise self.refuse("RX2006", f"text of more than {LARGEST_TEXT} bytes", path)
-        return bytes(node[()]).rstrip(b"\0")
+    def names(self, group: str) -> list[str]:
+        """Return the names in a group, sorted; [] if it is absent."""
+        node = self.tree.find(group)
+        if node is None:
+            return []
+        if not isinstance(node, h5py.h5g.GroupID):
+            raise self.refuse("RX3003", "expected a group", group)
+        if node.get_num_objs() > self.limits.objects:
+            raise self.refuse("RX1006", f"more than {self.limits.objects} objects", group)
+        found: list[str] = []
+        node.links.iterate(lambda name: found.append(name.decode("utf-8", "surrogateescape")))
+        return sorted(found)
+
+    @guarded
+    def attributes(self, path: str) -> list[str]:
+        """Return the names of an object's attributes, sorted."""
+        return self.attribute_names(self._present(path), path)
 
     @guarded
     def attribute(self, path: str, name: str) -> bytes | None:
         """Return a string attribute's bytes, or None if there is none of that name."""
-        node = self._object(path, (h5py.Group, h5py.Dataset))
-        if not node.attrs.__contains__(name):
+        node = self._present(path)
+        if not h5py.h5a.exists(node, _key(name)):
             return None
-        found = h5py.h5a.open(node.id, name.encode())
-        fits = found.shape == () and self._is_text(found.get_type())
-        if not fits or found.get_type().get_size() > LARGEST_ATTRIBUTE:
-            raise self.refuse(
-                "RX1042",
-                f"attribute {name!r} is not a scalar fixed-length UTF-8 string of at most "
-                f"{LARGEST_ATTRIBUTE} bytes",
-                path,
-            )
-        buffer = np.empty((), found.dtype)
-        found.read(buffer)
-        return bytes(buffer[()]).rstrip(b"\0")
+        return self.attribute_text(node, name, path, variable=self.trusted)
+
+    def attribute_names(self, node: Any, path: str) -> list[str]:
+        """Return the names of an open object's attributes, sorted.
+
+        Raises:
+            FormatError: RX1041 too many to list.
+        """
+        count = h5py.h5a.get_num_attrs(node)
+        if count > self.limits.attributes:
+            message = f"{count} attributes; at most {self.limits.attributes} are read"
+            raise self.refuse("RX1041", message, path)
+        found: list[str] = []
+        if count:
+            h5py.h5a.iterate(node, lambda key: found.append(key.decode("utf-8", "surrogateescape")))
+        return sorted(found)
+
+    def attribute_text(self, node: Any, name: str, path: str, *, variable: bool) -> bytes:
+        """Return the bytes of an open object's attribute; `variable`: of any length.
+
+        Raises:
+            FormatError: RX1041 too large, RX1042 no text of the format.
+        """
+        found = h5py.h5a.open(node, _key(name))
+        kind = found.get_type()
+        extent = found.get_space().get_simple_extent_type()
+        if extent != h5py.h5s.NULL and found.get_storage_size() > self.limits.attribute:
+            message = f"attribute {name!a:.80} of {found.get_storage_size()} bytes"
+            raise self.refuse("RX1041", message, path)
+        trouble, data = None, b""
+        if extent != h5py.h5s.SCALAR:
+            trouble = "not a scalar"
+        elif variable and is_variable_text(kind):
+            value = np.empty((), object)
+            found.read(value)
+            data = _encoded(value[()])
+        elif kind.committed() or not is_fixed_text(kind):
+            trouble = "not of fixed length"
+        else:
+            raw = np.zeros((), f"V{kind.get_size()}")
+            found.read(raw, kind)
+            data = raw.tobytes().rstrip(b"\0")
+        if b"\0" in data or not _is_utf8(data):
+            trouble = "not UTF-8 without NUL"
+        if trouble:
+            message = f"attribute {name!a:.80} is not a scalar fixed-length text: {trouble}"
+            raise self.refuse("RX1042", message, path)
+        return data
+
+    @guarded
+    def is_text(self, path: str) -> bool:
+        """Return whether the dataset at `path` holds text."""
+        node = self._dataset(path)
+        return bool(node.get_type().get_class() == h5py.h5t.STRING)
+
+    @guarded
+    def text(self, path: str) -> bytes:
+        """Return a scalar string dataset's bytes."""
+        node = self._dataset(path)
+        kind = node.get_type()
+        if self.trusted and is_variable_text(kind):
+            data = _encoded(h5py.Dataset(node)[()])
+        else:
+            if kind.get_size() > self.limits.manifest:
+                raise self.refuse("RX2006", f"text of {kind.get_size()} bytes", path)
+            array = GuardedArray(self._source, node, self.check(node, path, text=True))
+            data = array.read().tobytes().rstrip(b"\0")
+        if len(data) > self.limits.manifest:
+            raise self.refuse("RX2006", f"text of {len(data)} bytes", path)
+        return data
 
     @guarded
     def array(self, path: str, *, largest_rank: int = 1) -> GuardedArray:
         """Return a numeric dataset, checked and not yet read."""
-        node = self._object(path, h5py.Dataset)
-        self._check_layout(node, path)
-        kind = node.id.get_type()
-        if not isinstance(kind, h5py.h5t.TypeIntegerID | h5py.h5t.TypeFloatID):
-            raise self.refuse("RX1031", "expected integers or floats", path)
-        if node.dtype.byteorder == ">":
-            raise self.refuse("RX1032", "expected little-endian numbers", path)
-        if node.shape is None or len(node.shape) > largest_rank:
-            raise self.refuse("RX1033", f"expected rank at most {largest_rank}", path)
-        return GuardedArray(self.file, path, node)
+        node = self._dataset(path)
+        known = self.check(node, path, largest_rank=largest_rank, text=False)
+        return GuardedArray(self._source, node, known)
 
-    def _object(self, path: str, kind: Any, *, required: bool = True) -> Any:
-        """Return the object at `path`, looking at every link before following it."""
-        node = self._h5
-        walked = ""
-        for part in path.strip("/").split("/") if path.strip("/") else ():
-            walked = f"{walked}/{part}"
-            link = node.get(part, getlink=True) if isinstance(node, h5py.Group) else None
-            if link is None:
-                if not required:
-                    return None
-                raise self.refuse("RX3003", "a required object is missing", walked)
-            if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
-                code = "RX1002" if isinstance(link, h5py.ExternalLink) else "RX1001"
-                raise self.refuse(code, "links to other places are not followed", walked)
-            node = node[part]
-        if not isinstance(node, kind):
-            raise self.refuse("RX3003", f"an object of another kind: {type(node).__name__}", path)
-        return node
-
-    def _check_layout(self, node: Any, path: str) -> None:
-        plist = node.id.get_create_plist()
-        layout = plist.get_layout()
-        if plist.get_external_count():
-            raise self.refuse("RX1011", "data stored in another file", path)
-        if layout == h5py.h5d.VIRTUAL:
-            raise self.refuse("RX1012", "a virtual dataset", path)
-        used = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
-        if used - FILTERS:
-            raise self.refuse("RX1013", f"filter {min(used - FILTERS)} is not allowed", path)
-        declared = int(np.prod(node.shape or (1,), dtype=object)) * node.id.get_type().get_size()
+    def check(
+        self, node: Any, path: str, *, largest_rank: int = 1, text: bool | None = None
+    ) -> Profile:
+        """Return the profile of an open dataset after checking it, its declared size included."""
+        known = profile(node, path, largest_rank=largest_rank, text=text)
+        declared = known.nbytes
         self._total += declared - self._declared.get(path, 0)  # read again, it declares no more
         self._declared[path] = declared
-        if self._total > self.size * EXPANSION or (not used and declared > self.size):
-            raise self.refuse(
-                "RX1020", f"declares {declared} bytes, more than the file can hold", path
-            )
-        if layout == h5py.h5d.CHUNKED:
-            self._check_chunks(node, plist.get_chunk(), path)
+        if self._total > self.size * EXPANSION or (not known.filters and declared > self.size):
+            what = f"declares {declared} bytes, {self._total} with the others so far"
+            raise self.refuse("RX1020", f"{what}: more than the file can hold", path)
+        return known
 
-    def _check_chunks(self, node: Any, chunk: tuple[int, ...], path: str) -> None:
-        size = int(np.prod(chunk, dtype=object)) * node.id.get_type().get_size()
-        if len(chunk) != len(node.shape) or not 0 < size <= LARGEST_CHUNK:
-            raise self.refuse("RX1014", f"a chunk of {size} bytes, shape {chunk}", path)
-        expected = 1
-        for length, step in zip(node.shape, chunk, strict=True):
-            expected *= -(-length // step)
-        if node.id.get_num_chunks() != expected:
-            raise self.refuse("RX1015", "chunks are missing from the file", path)
+    def stored(self, node: Any, known: Profile) -> GuardedArray:
+        """Return the array of an open dataset that was checked."""
+        return GuardedArray(self._source, node, known)
 
-    @staticmethod
-    def _is_text(kind: Any) -> bool:
-        return isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
+    def _present(self, path: str) -> Any:
+        node = self.tree.find(path)
+        if node is None:
+            raise self.refuse("RX3003", "a required object is missing", path)
+        return node
+
+    def _dataset(self, path: str) -> Any:
+        node = self._present(path)
+        if not isinstance(node, h5py.h5d.DatasetID):
+            raise self.refuse("RX3003", "expected a dataset", path)
+        return node
+
+    def _open(self, path: str | os.PathLike[str], identity: tuple[int, int]) -> bool:
+        """Open the file; return whether it is the one whose superblock was checked."""
+        self._source = Source(path)
+        try:
+            self._h5 = h5py.File(path, "r", locking="best-effort")
+            status = os.fstat(self._h5.id.get_vfd_handle())
+            self.tree = Tree(h5py.h5g.open(self._h5.id, b"/"))
+        except (*BROKEN, MemoryError) as error:
+            self._source.close()
+            if self._source.identity != identity:
+                return False
+            raise self.refuse("RX0105", f"the HDF5 library cannot open the file: {error}") from None
+        same = identity == self._source.identity == (status.st_dev, status.st_ino)
+        if not same or self._source.size != self.size:
+            self.close()
+            return False
+        return True
+
+
+def _key(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _encoded(value: Any) -> bytes:
+    """Return the bytes of what h5py made of text of variable length."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

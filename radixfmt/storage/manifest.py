@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING, Any
 
-from radixfmt.errors import FormatError
+from radixfmt.findings import Finding, refuse
 from radixfmt.generators import generator
 from radixfmt.model.canonical import LARGEST_FLOAT32
+from radixfmt.model.dtypes import TENSOR_TYPES
 from radixfmt.model.graph import ELEMENT_TYPES, Attribute, Node, Value
 from radixfmt.model.metadata import Metadata
-from radixfmt.storage.strict_json import Fields, parse
+from radixfmt.storage.strict_json import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT_VERSION = "1.0-draft.1"
+FORMAT_VERSION = "1.0-draft.2"
 """What this package writes; other drafts are refused, since drafts promise nothing."""
 
 PATH = "/manifest"
+
+FEATURES = frozenset({"layer.conv", "values.quantized", "dtype.bfloat16"})
+"""What `requires` may list, beside `procedural.NAME/V` for every registered generator."""
+
+LARGEST_RANK = 8
+"""Of dense tensors."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorHeader:
+    """What the manifest says of a dense tensor.
+
+    Attributes:
+        name: as nodes name it.
+        dtype: one of `TENSOR_TYPES`.
+        shape: sizes.
+        digest: of its elements.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,57 +54,68 @@ class Manifest:
         graph: nodes.
         inputs: graph inputs.
         outputs: graph outputs.
-        tensors: names of the dense tensors, in the order of `/tensors/000000` ….
+        tensors: the dense tensors, in the order of `/tensors/000000` ….
         metadata: who, what, whence.
         requires: features a reader must know.
+        profile: promises about the graph ("chain").
+        unknown: JSON pointers of members that the specification does not name.
     """
 
     graph: tuple[Node, ...]
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
-    tensors: tuple[str, ...]
+    tensors: tuple[TensorHeader, ...]
     metadata: Metadata
     requires: tuple[str, ...] = ()
+    profile: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
     @classmethod
-    def from_json(cls, data: bytes, *, file: str, version: str) -> Manifest:
-        """Return the manifest that `data` spells, every member checked.
+    def from_json(cls, value: dict[str, Any], *, file: str, version: str) -> Manifest:
+        """Return the manifest that a parsed text holds, every member checked.
 
         Args:
-            data: UTF-8 JSON.
+            value: the object.
             file: its file, for messages.
             version: what the root attribute `format_version` says.
 
         Raises:
-            FormatError: RX0203 unknown feature, RX2002 to RX2007.
+            FormatError: RX0203 unknown feature, RX2007, RX2009.
         """
-        fields = Fields(parse(data, path=PATH, file=file), pointer="", path=PATH, file=file)
-        if fields.get("version", str) != version:
-            raise fields.wrong(
-                "version", f"{version}, as the root attribute says", fields.get("version", str)[:40]
-            )
+        fields = Fields(value, pointer="", path=PATH, file=file)
+        for key, expected in (("format", "radixfmt"), ("version", version)):
+            said = fields.get(key, str)
+            if said != expected:
+                raise fields.wrong(key, f"{expected}, as the root attribute", said[:40], "RX2009")
         requires = tuple(fields.items("requires", str))
-        unknown = sorted(set(requires) - {f"procedural.{name}" for name in generator})
+        unknown = sorted({name for name in requires if not _known(name)})
         if unknown:
-            raise FormatError(
-                f"{file}:{PATH}: RX0203 needs features this reader does not know: "
-                f"{', '.join(unknown)[:200]}",
-                hint="pip install -U radixfmt",
-                code="RX0203",
+            finding = Finding(
+                "RX0203",
+                f"needs features this reader does not know: {', '.join(unknown)[:200]}",
+                PATH,
+                pointer="/requires",
             )
+            raise refuse(finding, file=file)
         graph = fields.into("graph")
-        return cls(
+        found = cls(
             tuple(_node(node) for node in graph.each("nodes")),
             tuple(_value(value) for value in graph.each("inputs")),
             tuple(_value(value) for value in graph.each("outputs")),
-            tuple(fields.items("tensors", str)),
+            tuple(_tensor(tensor) for tensor in fields.each("tensors")),
             _metadata(fields.into("metadata")),
             requires,
+            tuple(fields.items("profile", str, default=[])),
         )
+        return replace(found, unknown=tuple(fields.unread()))
 
 
 def manifest_json(
-    graph: Mapping[str, Any], tensors: list[str], metadata: Metadata, requires: set[str]
+    graph: Mapping[str, Any],
+    tensors: list[TensorHeader],
+    metadata: Metadata,
+    requires: set[str],
+    profile: list[str],
 ) -> dict[str, Any]:
     """Return the object to store; `graph` is `model.digest.graph_json`."""
     return {
@@ -87,13 +123,28 @@ def manifest_json(
         "version": FORMAT_VERSION,
         "requires": sorted(requires),
         "graph": graph,
-        "tensors": tensors,
+        "tensors": [asdict(tensor) | {"shape": list(tensor.shape)} for tensor in tensors],
         "metadata": metadata.as_json(),
-    }
+    } | ({"profile": profile} if profile else {})
+
+
+def _known(feature: str) -> bool:
+    return feature in FEATURES or feature in {f"procedural.{name}" for name in generator}
+
+
+def _tensor(fields: Fields) -> TensorHeader:
+    dtype, shape = fields.get("dtype", str), tuple(fields.items("shape", int))
+    if dtype not in TENSOR_TYPES:
+        raise fields.wrong("dtype", ", ".join(TENSOR_TYPES), dtype[:40], "RX3007")
+    if len(shape) > LARGEST_RANK or min(shape, default=0) < 0:
+        raise fields.wrong("shape", f"at most {LARGEST_RANK} sizes of at least 0", str(shape)[:60])
+    return TensorHeader(fields.get("name", str), dtype, shape, fields.get("digest", str))
 
 
 def _value(fields: Fields) -> Value:
     sizes = fields.get("shape", list)
+    if len(sizes) > LARGEST_RANK:
+        raise fields.wrong("shape", f"at most {LARGEST_RANK} sizes", f"{len(sizes)}")
     for i, size in enumerate(sizes):
         if isinstance(size, bool) or not isinstance(size, int | str):
             raise fields.wrong(f"shape/{i}", "a size or a symbol", repr(size)[:40])
@@ -144,6 +195,10 @@ def _real(fields: Fields, value: Any) -> float:
 
 
 def _metadata(fields: Fields) -> Metadata:
+    for name, value in fields.value.items():
+        if value in ("", [], {}):
+            raise fields.wrong(name, "a member that says something, or none", repr(value))
+    known = {field.name for field in dataclass_fields(Metadata)} - {"other"}
     return Metadata(
         fields.get("name", str, ""),
         fields.get("description", str, ""),
@@ -153,4 +208,5 @@ def _metadata(fields: Fields) -> Metadata:
         fields.get("created", str, ""),
         tuple(fields.items("provenance", dict, default=[])),
         fields.get("training", dict, {}),
+        other={name: value for name, value in fields.value.items() if name not in known},
     )

@@ -2,42 +2,68 @@
 
 from __future__ import annotations
 
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from radixfmt.encodings import pattern_encoding, value_encoding
+import numpy as np
+
+from radixfmt.encodings import Vector, pattern_encoding, value_encoding
+from radixfmt.encodings.explicit import RowPattern
+from radixfmt.encodings.rows import Reordered
 from radixfmt.errors import FormatError, ParameterError
 from radixfmt.findings import locate
+from radixfmt.limits import Limits
+from radixfmt.model.columns import ArrayColumns
+from radixfmt.model.dtypes import dtype_of
 from radixfmt.model.layer import Layer
 from radixfmt.model.network import LazyLayers, Network
-from radixfmt.storage.guard import LARGEST_RANK, Guard
+from radixfmt.model.pattern import Pattern
+from radixfmt.storage.guard import Guard
 from radixfmt.storage.header import LayerHeader
-from radixfmt.storage.manifest import FORMAT_VERSION, PATH, Manifest
+from radixfmt.storage.manifest import FORMAT_VERSION, LARGEST_RANK, PATH, Manifest
+from radixfmt.storage.migrations import migration
+from radixfmt.storage.strict_json import parse
 
 if TYPE_CHECKING:
-    import os
-
     from numpy.typing import NDArray
 
     from radixfmt.encodings import StoredArray
 
 
+DEFAULTS = Limits()
+
+MAJOR = FORMAT_VERSION.partition(".")[0]
+
+
 class File:
     """An open radixfmt file: what it says about itself, and access to its layers.
+
+    Args:
+        path: the file.
+        trusted: also open what the HDF5 library can crash on, see `open`.
+        drafts: also read older drafts that a migration brings up.
+        limits: of what the file may use.
 
     Raises:
         PathError: missing or not readable.
         FormatError: not a radixfmt file, another version, or a broken header.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, trusted: bool = False) -> None:
-        self.guard = Guard(path, trusted=trusted)
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        trusted: bool = False,
+        drafts: bool = False,
+        limits: Limits = DEFAULTS,
+    ) -> None:
+        self.guard = Guard(path, trusted=trusted, limits=limits)
         try:
-            self.version = self._check_version()
-            self.manifest = Manifest.from_json(
-                self.guard.text(PATH), file=self.guard.file, version=self.version
-            )
+            self.version = self._check_version(drafts=drafts)
+            self.manifest = self._manifest()
         except BaseException:
             self.guard.close()
             raise
@@ -54,6 +80,14 @@ class File:
             FormatError: RX3001, groups that are not numbered from 000000 without a gap.
         """
         names = self.guard.names("/layers")
+        if len(names) > self.guard.limits.layers:
+            raise self.guard.refuse(
+                "RX1006",
+                "more layers than the limit",
+                "/layers",
+                expected=f"at most {self.guard.limits.layers}",
+                actual=str(len(names)),
+            )
         for i, name in enumerate(names):
             if name != f"{i:06d}":
                 raise self.guard.refuse(
@@ -85,9 +119,39 @@ class File:
             raise self.guard.refuse("RX3002", str(error), path) from None
 
     def tensor(self, i: int) -> NDArray[Any]:
-        """Return dense tensor `i`."""
-        array = self.guard.array(f"/tensors/{i:06d}", largest_rank=LARGEST_RANK)
-        return array.read()
+        """Return dense tensor `i`, of the type and shape that the manifest declares.
+
+        Raises:
+            FormatError: RX3005, RX3006, or as reading any dataset.
+        """
+        path, declared = f"/tensors/{i:06d}", self.manifest.tensors[i]
+        array = self.guard.array(path, largest_rank=LARGEST_RANK)
+        stored = "uint8" if declared.dtype == "bool" else declared.dtype
+        for code, what, expected, actual in (
+            ("RX3006", "stored type", stored, array.dtype.name),
+            ("RX3005", "stored shape", str(declared.shape), str(array.shape)),
+        ):
+            if expected != actual:
+                raise self.guard.refuse(
+                    code, f"{what} is not the declared one", path, expected=expected, actual=actual
+                )
+        return array.read().astype(dtype_of(declared.dtype), copy=False)
+
+    def ext(self) -> dict[str, NDArray[Any] | str]:
+        """Return what /ext holds, arrays and texts by path."""
+        found: dict[str, NDArray[Any] | str] = {}
+        waiting = ["/ext"] if self.guard.exists("/ext") else []
+        while waiting:
+            group = waiting.pop()
+            for name in self.guard.names(group):
+                path = f"{group}/{name}"
+                if self.guard.kind(path) == "group":
+                    waiting.append(path)
+                elif self.guard.is_text(path):
+                    found[path[5:]] = self.guard.text(path).decode("utf-8", "replace")
+                else:
+                    found[path[5:]] = self.guard.array(path, largest_rank=LARGEST_RANK).read()
+        return dict(sorted(found.items()))
 
     def network(self) -> Network:
         """Return the network, its layers lazy; it closes this file.
@@ -99,9 +163,10 @@ class File:
         layers = LazyLayers(
             [(header.kind, header.shape) for header in headers],
             lambda i: self.layer(i, headers[i]),
+            {i: header.geometry for i, header in enumerate(headers) if header.geometry},
         )
         manifest = self.manifest
-        tensors = {name: self.tensor(i) for i, name in enumerate(manifest.tensors)}
+        tensors = {tensor.name: self.tensor(i) for i, tensor in enumerate(manifest.tensors)}
         try:
             return Network(
                 layers,
@@ -110,6 +175,7 @@ class File:
                 manifest.outputs,
                 tensors,
                 manifest.metadata,
+                self.ext(),
                 self.guard.close,
             )
         except FormatError as error:
@@ -118,66 +184,92 @@ class File:
     def _layer(self, path: str, header: LayerHeader) -> Layer:
         edges = pattern_encoding[header.pattern["encoding"]]
         weights = value_encoding[header.values["encoding"]]
+        names = edges.arrays_of(header.pattern)
         arrays: dict[str, StoredArray] = {
-            name: self.guard.array(f"{path}/{name}") for name in edges.arrays
+            name: self.guard.array(f"{path}/{name}") for name in names
         }
         pattern = edges.decode(header.shape, header.nnz, arrays, header.pattern)
-        values = self._vector(f"{path}/values", header.values["dtype"], weights.length(header.nnz))
+        vectors: dict[str, Any] = {
+            name: self._vector(f"{path}/{name}", wanted)
+            for name, wanted in weights.arrays(header).items()
+        }
+        if isinstance(pattern, RowPattern) and vectors["values"].shape == (header.nnz,):
+            vectors["values"] = Reordered(vectors["values"], pattern.rows)
         bias = None
         if header.bias is not None:
-            bias = self._vector(f"{path}/bias", header.bias["dtype"], header.bias["length"])[:]
+            wanted = Vector(header.bias["dtype"], (header.bias["length"],), "RX3012")
+            bias = self._vector(f"{path}/bias", wanted)[:]
         return Layer(
             header.name,
             pattern,
-            weights.decode(values),
+            weights.decode(vectors),
             bias,
             kind=header.kind,
             geometry=header.geometry,
         )
 
-    def _vector(self, path: str, dtype: str, length: int) -> StoredArray:
+    def _vector(self, path: str, wanted: Vector) -> StoredArray:
         array = self.guard.array(path)
-        if array.dtype.name != dtype:
+        if array.dtype.name != wanted.dtype:
             raise self.guard.refuse(
                 "RX3006",
                 "stored type is not the declared one",
                 path,
-                expected=dtype,
+                expected=wanted.dtype,
                 actual=array.dtype.name,
             )
-        if array.shape != (length,):
+        if array.shape not in {(length,) for length in wanted.lengths}:
             raise self.guard.refuse(
-                "RX3005", "wrong length", path, expected=str(length), actual=str(array.shape)
+                wanted.code,
+                "wrong length",
+                path,
+                expected=" or ".join(map(str, wanted.lengths)),
+                actual=str(array.shape),
             )
         return array
 
-    def _check_version(self) -> str:
+    def _manifest(self) -> Manifest:
+        if not self.guard.exists(PATH):
+            raise self.guard.refuse("RX2001", "the manifest is missing", PATH)
+        value = parse(self.guard.text(PATH), path=PATH, file=self.guard.file)
+        version = self.version
+        if version in migration:
+            value = migration[version](value, self._undescribed)
+            version = FORMAT_VERSION
+        return Manifest.from_json(value, file=self.guard.file, version=version)
+
+    def _undescribed(self, i: int) -> NDArray[Any]:
+        """Return dense tensor `i` of a draft whose manifest does not describe it."""
+        return self.guard.array(f"/tensors/{i:06d}", largest_rank=LARGEST_RANK).read()
+
+    def _check_version(self, *, drafts: bool) -> str:
         name = self.guard.attribute("/", "format")
         if name != b"radixfmt":
             raise self.guard.refuse(
                 "RX0201", "an HDF5 file, but not a radixfmt file: no attribute format=radixfmt"
             )
         version = (self.guard.attribute("/", "format_version") or b"").decode("ascii", "replace")
-        if not re.fullmatch(r"\d{1,4}\.\d{1,4}(-draft\.\d{1,4})?", version):
+        parts = re.fullmatch(r"(\d{1,4})\.(\d{1,4})(-draft\.\d{1,4})?", version)
+        if parts is None:
             raise self.guard.refuse(
                 "RX0204",
                 "malformed format_version",
                 expected="MAJOR.MINOR[-draft.N]",
                 actual=version[:40],
             )
-        if version != FORMAT_VERSION:
+        release = parts[1] == MAJOR and parts[3] is None
+        if not (version == FORMAT_VERSION or release or (drafts and version in migration)):
             raise self.guard.refuse(
                 "RX0202",
                 "another version of the format",
-                expected=FORMAT_VERSION,
+                expected=f"{FORMAT_VERSION} or {MAJOR}.N",
                 actual=version,
-                hint="pip install -U radixfmt",
             )
         return version
 
 
 def open(  # noqa: A001  the public name is rx.open
-    path: str | os.PathLike[str], *, trusted: bool = False
+    path: str | os.PathLike[str], *, trusted: bool = False, drafts: bool = False
 ) -> Network:
     """Open a file and return its network; use it in a `with` block or call its `close()`.
 
@@ -185,14 +277,16 @@ def open(  # noqa: A001  the public name is rx.open
 
     Args:
         path: the file.
-        trusted: also open files with an old HDF5 superblock (what plain h5py, MATLAB and Julia
-            write), on which the HDF5 library can crash; only for files you made yourself.
+        trusted: also open files with an old HDF5 superblock or variable-length strings (what
+            plain h5py, MATLAB and Julia write), on which the HDF5 library can crash; only for
+            files you made yourself. `radixfmt convert` rewrites others in a process of its own.
+        drafts: also read older drafts of the format, which promised nothing.
 
     Raises:
         PathError: missing, a folder, or the system refuses.
         FormatError: the file breaks the specification; the message names the place.
     """
-    file = File(path, trusted=trusted)
+    file = File(path, trusted=trusted, drafts=drafts)
     try:
         return file.network()
     except BaseException:
@@ -203,14 +297,18 @@ def open(  # noqa: A001  the public name is rx.open
 def read(path: str | os.PathLike[str], *, trusted: bool = False) -> Network:
     """Read a whole file into memory; arguments and errors as `open`."""
     with open(path, trusted=trusted) as network:
-        layers = tuple(_loaded(layer) for layer in network.layers)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # one decodes while another checks
+            layers = tuple(pool.map(loaded, network.layers))
         return replace(network, layers=layers, closer=None)
 
 
-def _loaded(layer: Layer) -> Layer:
+def loaded(layer: Layer) -> Layer:
+    """Return the layer with its arrays in memory."""
     pattern = layer.pattern
     if pattern.record is None:
-        pattern.indices  # noqa: B018  reads and keeps the edges
-    return Layer(
-        layer.name, pattern, layer.weights, layer.bias, kind=layer.kind, geometry=layer.geometry
-    )
+        pattern = Pattern(ArrayColumns(pattern.shape, pattern.indptr, pattern.indices))
+    weights: Any = layer.weights
+    if layer.quantized is not None:
+        codes = np.asarray(layer.quantized.codes[:])
+        weights = replace(layer.quantized, codes=codes)
+    return layer.replace(pattern=pattern, weights=weights)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from math import isfinite
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from radixfmt.findings import Finding, refuse
 from radixfmt.model.canonical import LARGEST_INTEGER
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 T = TypeVar("T")
 
+SURROGATE = re.compile("[\ud800-\udfff]")
+
 DEEPEST = 32
-"""Levels of arrays and objects; deeper text is refused before it is parsed."""
+"""Levels of arrays and objects."""
 
 
 def parse(data: bytes, *, path: str, file: str) -> dict[str, Any]:
@@ -21,15 +28,13 @@ def parse(data: bytes, *, path: str, file: str) -> dict[str, Any]:
     Raises:
         FormatError: RX2002 not UTF-8, RX2003 not JSON or no object, RX2004 a key twice, RX2005 a
             number that is not finite or too large, RX2006 nested too deeply, RX2010 a lone
-            surrogate.
+            surrogate or text that is not in NFC.
     """
     hooks = _Hooks(path, file)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         hooks.fail("RX2002", f"not UTF-8 at byte {error.start}")
-    if _depth(text) > DEEPEST:
-        hooks.fail("RX2006", f"nested more than {DEEPEST} levels deep")
     try:
         found = json.loads(
             text,
@@ -40,12 +45,17 @@ def parse(data: bytes, *, path: str, file: str) -> dict[str, Any]:
         )
     except json.JSONDecodeError as error:
         hooks.fail("RX2003", f"not JSON: {error.msg} at line {error.lineno} column {error.colno}")
-    try:
-        json.dumps(found, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        hooks.fail("RX2010", "an escape spells half a character (a lone surrogate)")
+    except RecursionError:
+        hooks.fail("RX2006", f"nested more than {DEEPEST} levels deep")
     if not isinstance(found, dict):
         hooks.fail("RX2003", f"expected a JSON object, got {type(found).__name__}")
+    if _too_deep(found):
+        hooks.fail("RX2006", f"nested more than {DEEPEST} levels deep")
+    plain = json.dumps(found, ensure_ascii=False)
+    if not plain.isascii() and SURROGATE.search(plain):
+        hooks.fail("RX2010", "an escape spells half a character (a lone surrogate)")
+    if not unicodedata.is_normalized("NFC", plain):
+        hooks.fail("RX2010", "text is not in Unicode normal form C")
     return found
 
 
@@ -87,28 +97,19 @@ class _Hooks:
         self.fail("RX2005", f"{name} is no JSON number")
 
 
-def _depth(text: str) -> int:
-    """Return how deeply brackets nest, those inside strings aside."""
-    deepest = level = 0
-    inside = escaped = False
-    for char in text:
-        if inside:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                inside = False
-        elif char == '"':
-            inside = True
-        elif char in "[{":
-            level += 1
-            deepest = max(deepest, level)
-            if deepest > DEEPEST:
-                break
-        elif char in "]}":
-            level -= 1
-    return deepest
+def _too_deep(value: dict[str, Any]) -> bool:
+    """Return whether arrays and objects nest more than `DEEPEST` levels."""
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class Fields:
@@ -119,6 +120,8 @@ class Fields:
         self._pointer = pointer
         self._path = path
         self._file = file
+        self._read: set[str] = set()
+        self._children: list[Fields] = []
 
     def get(self, key: str, kind: type[T], default: T | None = None) -> T:
         """Return member `key` as a `kind`; required unless there is a default.
@@ -126,6 +129,7 @@ class Fields:
         Raises:
             FormatError: RX2007, missing or of another type.
         """
+        self._read.add(key)
         value = self._value.get(key, default)
         wrong = not isinstance(value, kind) or (kind is int and isinstance(value, bool))
         if wrong:
@@ -142,34 +146,32 @@ class Fields:
 
     def shape(self, key: str = "shape") -> tuple[int, int]:
         """Return member `key` as (n_in, n_out)."""
-        sizes = self.items(key, int)
-        if len(sizes) != 2 or not all(0 <= size <= 2**40 for size in sizes):
-            finding = Finding(
-                "RX3008",
-                "invalid shape",
-                self._path,
-                pointer=f"{self._pointer}/{key}",
-                expected="two integers from 0 to 2^40",
-                actual=str(sizes)[:60],
-            )
-            raise refuse(finding, file=self._file)
+        sizes = self.get(key, list)
+        if len(sizes) != 2 or not all(type(size) is int and 0 <= size <= 2**40 for size in sizes):
+            raise self.wrong(key, "two integers from 0 to 2^40", str(sizes)[:60], "RX3008")
         return sizes[0], sizes[1]
 
     def into(self, key: str) -> Fields:
         """Return access to the object that is member `key`."""
-        return Fields(
-            self.get(key, dict),
-            pointer=f"{self._pointer}/{key}",
-            path=self._path,
-            file=self._file,
-        )
+        return self._child(key, self.get(key, dict))
 
     def each(self, key: str) -> list[Fields]:
         """Return access to the objects of the list that is member `key`."""
-        return [
-            Fields(value, pointer=f"{self._pointer}/{key}/{i}", path=self._path, file=self._file)
-            for i, value in enumerate(self.items(key, dict))
-        ]
+        return [self._child(f"{key}/{i}", value) for i, value in enumerate(self.items(key, dict))]
+
+    def _child(self, key: str, value: dict[str, Any]) -> Fields:
+        pointer = f"{self._pointer}/{key}"
+        child = Fields(value, pointer=pointer, path=self._path, file=self._file)
+        self._children.append(child)
+        return child
+
+    def unread(self) -> Iterator[str]:
+        """Yield pointers to the members, here and below, that nobody asked for."""
+        for key in self._value:
+            if key not in self._read:
+                yield f"{self._pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+        for child in self._children:
+            yield from child.unread()
 
     def has(self, key: str) -> bool:
         """Return whether there is a member `key`."""
@@ -177,14 +179,15 @@ class Fields:
 
     @property
     def value(self) -> dict[str, Any]:
-        """The object itself."""
+        """The object itself; all of it counts as asked for."""
+        self._read.update(self._value)
         return self._value
 
-    def wrong(self, key: str, expected: str, actual: str) -> Exception:
-        """Return the error for member `key` (RX2007)."""
+    def wrong(self, key: str, expected: str, actual: str, code: str = "RX2007") -> Exception:
+        """Return the error for member `key`."""
         finding = Finding(
-            "RX2007",
-            "a member is missing or of the wrong kind",
+            code,
+            "a member is missing or not what it must be",
             self._path,
             pointer=f"{self._pointer}/{key}",
             expected=expected,

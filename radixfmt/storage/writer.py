@@ -1,41 +1,174 @@
-"""Writing a network: one layer in memory at a time, whole or not at all."""
+"""Writing a file: layers one at a time, sealed at the end, whole or not at all."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Any, Self
 
 import h5py  # noqa: TID253  this package is the one that writes HDF5
 import numpy as np
 
-from radixfmt.encodings import Member, pattern_encoding, value_encoding
-from radixfmt.errors import ParameterError, PathError, UnsupportedError
+from radixfmt.errors import ParameterError, UnsupportedError
 from radixfmt.files import replacing
 from radixfmt.model.canonical import canonical_json
 from radixfmt.model.digest import (
-    EXPANSION_LIMIT,
     LayerDigests,
     NetworkDigests,
+    dense_digest,
     digests,
     graph_json,
-    layer_digests,
 )
-from radixfmt.model.network import Network
-from radixfmt.storage.binsparse import descriptor
-from radixfmt.storage.guard import LARGEST_ATTRIBUTE, LARGEST_RANK, LARGEST_TEXT
-from radixfmt.storage.header import VALUE_TYPES, LayerHeader
-from radixfmt.storage.manifest import FORMAT_VERSION, manifest_json
+from radixfmt.model.dtypes import TENSOR_TYPES
+from radixfmt.model.network import LazyLayers, Network, chain
+from radixfmt.model.wiring import profile_problems
+from radixfmt.storage.array_writer import creation_settings, stored_type
+from radixfmt.storage.column_stream import ColumnStream
+from radixfmt.storage.layer_writer import Storage, write_layer
+from radixfmt.storage.manifest import FORMAT_VERSION, LARGEST_RANK, TensorHeader, manifest_json
+from radixfmt.storage.sink import Sink
+from radixfmt.storage.text import LARGEST_TEXT, stored_text
 from radixfmt.version import __version__
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
+    from types import TracebackType
+
+    from numpy.typing import NDArray
 
     from radixfmt.model.layer import Layer
+    from radixfmt.storage.header import LayerHeader
 
-CHUNK_BYTES = 1 << 20
-SMALLEST_CHUNKED = 4096
-"""Arrays of fewer bytes are stored contiguous: a chunk index would outweigh them."""
+
+class Writer:
+    """A file being written, a layer at a time; use it in a `with` block.
+
+    The file appears under its name when the block ends without an error, complete and on disk;
+    otherwise nothing changes. At most one block of one layer is in memory.
+
+    Args:
+        path: the file, by custom `NAME.rx.h5`.
+        overwrite: whether an existing file may be replaced.
+        storage: how arrays are kept.
+
+    Raises:
+        TargetExistsError: the file exists and `overwrite` is false.
+        PathError: the system refuses.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        storage: Storage | None = None,
+    ) -> None:
+        self._path = path
+        self._overwrite = overwrite
+        self._storage = storage or Storage()
+        self._stack = ExitStack()
+        self._headers: list[LayerHeader] = []
+        self._digests: list[LayerDigests] = []
+        self._sealed: NetworkDigests | None = None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            temporary = stack.enter_context(replacing(self._path, overwrite=self._overwrite))
+            self._pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
+            # v110: superblock 3 and checksummed headers; `latest` is unreadable by HDF5 1.10
+            versions = "v108" if self._storage.compat == "1.8" else "v110"
+            self._sink = stack.enter_context(closing(Sink(temporary)))
+            stack.callback(self._sink.check)  # after the library has closed the file
+            self._h5 = stack.enter_context(h5py.File(self._sink, "w", libver=(versions, versions)))
+            self._layers = self._h5.create_group("layers")
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None and self._sealed is None:
+            with self._stack:
+                self.seal()
+        else:
+            self._stack.__exit__(kind, error, traceback)
+
+    def append(self, layer: Layer) -> LayerDigests:
+        """Write the next layer and return its digests.
+
+        Raises:
+            UnsupportedError: a type that the format does not hold, or too many edges.
+        """
+        self._check_open()
+        self._sink.check()
+        group = self._layers.create_group(f"{len(self._headers):06d}")
+        header, found = write_layer(group, layer, self._storage, self._pool)
+        self._headers.append(header)
+        self._digests.append(found)
+        return found
+
+    @contextmanager
+    def columns(
+        self, name: str, shape: tuple[int, int], *, dtype: Any = None, bias: Any = None
+    ) -> Iterator[ColumnStream]:
+        """Write the next layer by blocks of columns: `append` them to what this yields.
+
+        Blocks wait in an unnamed file beside the target, not in memory.
+
+        Args:
+            name: of the layer.
+            shape: (n_in, n_out).
+            dtype: of the weights; None for topology only.
+            bias: as `Layer` takes it.
+
+        Raises:
+            ParameterError: blocks that do not fit, or not all columns were given.
+            FormatError: edges out of range or out of order (RX4004 to RX4006).
+        """
+        folder = os.path.dirname(os.fspath(self._path)) or "."  # noqa: PTH120  as `open` takes it
+        with ColumnStream(name, shape, dtype, folder) as stream:
+            yield stream
+            self.append(stream.layer(bias))
+
+    def seal(self, network: Network | None = None, **settings: Any) -> NetworkDigests:
+        """Write graph, tensors and metadata; nothing can be added afterwards.
+
+        Args:
+            network: its graph, inputs, outputs, tensors, metadata and ext are stored, and its
+                layers are taken to be those appended.
+            **settings: without `network`, what `radixfmt.chain` takes: activation, clip, metadata.
+
+        Returns:
+            All digests.
+
+        Raises:
+            ParameterError: no layers, or sealed already.
+            FormatError: a graph that does not hold together.
+        """
+        self._check_open()
+        if network is None:
+            known = [(header.kind, header.shape) for header in self._headers]
+            network = chain(LazyLayers(known, _gone), **settings)
+        self._sealed = found = digests(network, self._digests)
+        _write_graph(self._h5, network, self._headers)
+        for name, value in (
+            ("format", "radixfmt"),
+            ("format_version", FORMAT_VERSION),
+            ("topology_digest", found.topology),
+            ("content_digest", found.content),
+            ("metadata_digest", found.metadata),
+            ("writer", f"radixfmt {__version__} python"),
+        ):
+            self._h5.attrs.create(name, stored_text(value))
+        return found
+
+    def _check_open(self) -> None:
+        if self._sealed is not None:
+            raise ParameterError(f"{self._path}: is sealed; nothing can be added")
 
 
 def write(
@@ -44,6 +177,8 @@ def write(
     *,
     overwrite: bool = False,
     storage: str = "procedural",
+    small: bool = False,
+    compat: str | None = None,
 ) -> str:
     """Write `network` to a file and return its content digest, `rx1:…`.
 
@@ -56,144 +191,74 @@ def write(
         overwrite: whether an existing file may be replaced.
         storage: "procedural" keeps generator records where patterns have them, "explicit" writes
             every edge out.
+        small: compress all arrays at deflate level 4; slower to write and to read.
+        compat: "1.8" for readers that know HDF5 up to 1.8 only.
 
     Raises:
         TargetExistsError: the file exists and `overwrite` is false.
         PathError: the system refuses.
-        ParameterError: another `storage`.
+        ParameterError: another `storage` or `compat`.
         UnsupportedError: a weight or tensor type that the format does not hold.
     """
-    return write_network(path, network, overwrite=overwrite, storage=storage).content
+    settings = Storage(storage, small, compat)
+    return write_network(path, network, overwrite=overwrite, storage=settings).content
 
 
 def write_network(
-    path: str | os.PathLike[str], network: Network, *, overwrite: bool, storage: str
+    path: str | os.PathLike[str], network: Network, *, overwrite: bool, storage: Storage
 ) -> NetworkDigests:
     """Write `network` as `write` does and return all digests, computed on the way."""
-    if storage not in ("procedural", "explicit"):
-        raise ParameterError(f"storage: expected procedural or explicit, got {storage!r}")
     if not isinstance(network, Network):
         raise ParameterError(f"{path}: expected a Network to write, got {type(network).__name__}")
-    with (
-        full_disk(path),
-        replacing(path, overwrite=overwrite) as temporary,
-        # v110: superblock 3 and checksummed headers; `latest` is unreadable by HDF5 1.10
-        h5py.File(temporary, "w", libver=("v110", "v110")) as file,
-    ):
-        return _write(file, network, storage)
+    with Writer(path, overwrite=overwrite, storage=storage) as writer:
+        for layer in network.layers:
+            writer.append(layer)
+        return writer.seal(network)
 
 
-@contextmanager
-def full_disk(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Name what HDF5 cannot: closing a file on a full disk fails with a RuntimeError."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise PathError(f"{path}: cannot write: {error}") from error
+def _gone(i: int) -> Layer:
+    raise ParameterError(f"layer {i} is written; read it from the file")
 
 
-def _write(file: Any, network: Network, storage: str) -> NetworkDigests:
-    layers = file.create_group("layers")
-    done: list[LayerDigests] = []
-    requires: set[str] = set()
-    for i, layer in enumerate(network.layers):
-        found = layer_digests(layer)
-        requires |= _write_layer(layers.create_group(f"{i:06d}"), layer, found, storage)
-        done.append(found)
-    _write_tensors(file, network)
-    every = digests(network, done)
-    text = canonical_json(
-        manifest_json(graph_json(network), list(network.tensors), network.metadata, requires)
-    )
-    file.create_dataset("manifest", data=_text(text, "manifest", LARGEST_TEXT))
-    for name, value in (
-        ("format", "radixfmt"),
-        ("format_version", FORMAT_VERSION),
-        ("topology_digest", every.topology),
-        ("content_digest", every.content),
-        ("metadata_digest", every.metadata),
-        ("writer", f"radixfmt {__version__} python"),
-    ):
-        file.attrs.create(name, _text(value))
-    return every
-
-
-def _write_layer(group: Any, layer: Layer, found: LayerDigests, storage: str) -> set[str]:
-    """Write one layer and return the features a reader needs for it."""
-    if layer.dtype is not None and layer.dtype.name not in VALUE_TYPES:
-        raise UnsupportedError(
-            f"{layer.name}: weights of type {layer.dtype.name}; the format holds "
-            f"{', '.join(VALUE_TYPES)}"
-        )
-    patterns = "procedural" if storage == "procedural" else "explicit"
-    if (
-        not pattern_encoding[patterns].accepts(layer.pattern)
-        or len(canonical_json(layer.pattern.record or {})) > LARGEST_ATTRIBUTE - 4096
-    ):
-        patterns = "explicit"
-    if patterns == "explicit" and layer.pattern.nnz > EXPANSION_LIMIT:
-        raise UnsupportedError(
-            f"{layer.name}: {layer.pattern.nnz} edges; at most {EXPANSION_LIMIT} of a layer are "
-            "written out",
-            hint="keep the generator's record: storage procedural",
-        )
-    pattern = pattern_encoding[patterns].encode(layer.pattern)
-    weights = next(name for name, entry in value_encoding.items() if entry.accepts(layer))
-    values = value_encoding[weights].encode(layer)
-    for name, member in {**pattern.members, **values.members}.items():
-        _write_array(group, name, member)
-    bias = None
-    if layer.bias is not None:
-        dtype = layer.bias.dtype.newbyteorder("<")
-        _write_array(group, "bias", Member(dtype, layer.bias.size, (layer.bias,)))
-        bias = {"dtype": layer.bias.dtype.name, "length": layer.bias.size}
-    header = LayerHeader(
-        layer.name,
-        layer.kind,
-        layer.pattern.shape,
-        layer.pattern.nnz,
-        {"encoding": patterns} | dict(pattern.facts),
-        {"encoding": weights, "dtype": values.members["values"].dtype.name},
-        bias,
-        layer.geometry,
-        found.as_json(),
-    )
-    group.attrs.create("layer", _text(canonical_json(header.as_json()), layer.name[:80]))
-    if patterns == "explicit" and (container := descriptor(header, pattern.members)):
-        group.attrs.create("binsparse", _text(canonical_json({"binsparse": container})))
-    return {f"procedural.{pattern.facts['generator']}"} if patterns == "procedural" else set()
-
-
-def _write_array(group: Any, name: str, member: Member) -> None:
-    size = member.length * member.dtype.itemsize
-    options: dict[str, Any] = {}
-    if size >= SMALLEST_CHUNKED and member.compress:
-        chunk = min(member.length, CHUNK_BYTES // member.dtype.itemsize)
-        options = {"chunks": (chunk,), "shuffle": True, "compression": 1}
-    dataset = group.create_dataset(name, (member.length,), member.dtype, **options)
-    first = 0
-    for block in member.blocks:
-        dataset[first : first + block.size] = block
-        first += block.size
-
-
-def _write_tensors(file: Any, network: Network) -> None:
-    if not network.tensors:
-        return
-    group = file.create_group("tensors")
+def _write_graph(file: Any, network: Network, headers: list[LayerHeader]) -> None:
+    """Write tensors, /ext and the manifest."""
+    tensors = []
     for i, (name, value) in enumerate(network.tensors.items()):
-        tensor = np.asarray(value)
-        if tensor.dtype.name not in VALUE_TYPES or tensor.ndim > LARGEST_RANK:
-            raise UnsupportedError(
-                f"tensor {name!r}: {tensor.dtype.name} of rank {tensor.ndim}; the format holds "
-                f"{', '.join(VALUE_TYPES)} of rank at most {LARGEST_RANK}"
-            )
-        group.create_dataset(f"{i:06d}", data=tensor.astype(tensor.dtype.newbyteorder("<")))
+        tensor = _checked(f"tensor {name!r}", np.asarray(value))
+        _write_dense(file.require_group("tensors"), f"{i:06d}", tensor)
+        tensors.append(TensorHeader(name, tensor.dtype.name, tensor.shape, dense_digest(tensor)))
+    for path, entry in network.ext.items():
+        folder, _, name = f"ext/{path}".rpartition("/")
+        group = file.require_group(folder)
+        if isinstance(entry, str):
+            group.create_dataset(name, data=stored_text(entry, f"/ext/{path}", LARGEST_TEXT))
+        else:
+            _write_dense(group, name, _checked(f"/ext/{path}", entry))
+    features = {feature for header in headers for feature in header.features}
+    if any(tensor.dtype == "bfloat16" for tensor in tensors):
+        features.add("dtype.bfloat16")
+    nodes = network.graph, network.inputs, network.outputs
+    profile = [] if any(profile_problems("chain", *nodes)) else ["chain"]
+    manifest = manifest_json(graph_json(network), tensors, network.metadata, features, profile)
+    text = stored_text(canonical_json(manifest), "manifest", LARGEST_TEXT)
+    file.create_dataset("manifest", data=text)
 
 
-def _text(value: str, what: str = "attribute", limit: int = LARGEST_ATTRIBUTE) -> Any:
-    """Return a fixed-length UTF-8 scalar, the one kind of string every reader takes."""
-    data = value.encode()
-    if len(data) > limit:
-        raise UnsupportedError(f"{what}: {len(data)} bytes of JSON; the format holds {limit}")
-    return np.array(data, h5py.string_dtype("utf-8", max(len(data), 1)))
+def _checked(what: str, array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype.name not in TENSOR_TYPES or array.ndim > LARGEST_RANK:
+        raise UnsupportedError(
+            f"{what}: {array.dtype.name} of rank {array.ndim}; the format holds "
+            f"{', '.join(TENSOR_TYPES)} of rank at most {LARGEST_RANK}"
+        )
+    return array
+
+
+def _write_dense(group: Any, name: str, array: NDArray[Any]) -> None:
+    """Write a dense array of any rank; bool as uint8 (spec §5)."""
+    plain = array.astype(np.uint8) if array.dtype == np.bool_ else array
+    kind = stored_type(plain.dtype)
+    space = h5py.h5s.create_simple(plain.shape) if plain.shape else h5py.h5s.create(h5py.h5s.SCALAR)
+    dataset = h5py.h5d.create(group.id, name.encode(), kind, space, creation_settings())
+    if plain.size:
+        ready = np.ascontiguousarray(plain, plain.dtype.newbyteorder("<")).reshape(plain.shape)
+        dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, ready.view(f"<u{ready.itemsize}"), kind)

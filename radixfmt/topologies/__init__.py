@@ -71,8 +71,7 @@ def generate(
         raise ParameterError(f"{name}: {error}") from error
     step: dict[str, Any] = {"topology": name, "parameters": _plain(parameters)}
     if weights is not None or bias is not None:
-        layers = weighted(network.layers, network.headers, weights=weights, bias=bias, seed=seed)
-        network = replace(network, layers=layers)
+        network = weighted(network, weights=weights, bias=bias, seed=seed)
         step |= {"weights": weights, "bias": bias, "seed": seed}
     if activation is not None:
         network = chain(network.layers, activation=_operator(activation))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,8 @@ def test_every_verb_has_help_and_an_example_that_runs(words, command, radixfmt, 
         assert radixfmt(*words, "bash").out.strip()
         return
     np.save("samples.npy", np.ones((2, 6), np.float32))
+    for name in ("a.rx.h5", "b.rx.h5"):
+        shutil.copyfile(net, name)
     arguments = shlex.split(example)[1:]
     quick = ["--time-budget", "0"] if words == ("bench",) else []
     overwrite = ["--overwrite"] if words[0] in ("generate", "export", "run") else []
@@ -97,7 +100,7 @@ def test_validate(radixfmt, net):
     (file,) = record["files"]
     assert set(file) == {"path", "valid", "format_version", "findings", "skipped"}
     assert set(file["findings"][0]) == FINDING_KEYS
-    assert radixfmt("validate", net).out == "net.rx.h5: valid (radixfmt 1.0-draft.1)\n"
+    assert radixfmt("validate", net).out == "net.rx.h5: valid (radixfmt 1.0-draft.2)\n"
     assert "RX0205" in radixfmt("validate", net, "-v").out
 
 
@@ -156,7 +159,7 @@ def test_versions(radixfmt):
     assert radixfmt("--version").out.startswith("radixfmt 0.")
     detailed = radixfmt("-v", "--version").out
     assert "numpy" in detailed
-    assert "1.0-draft.1" in detailed
+    assert "1.0-draft.2" in detailed
 
 
 def test_color_and_quiet(radixfmt, net, monkeypatch):

@@ -13,6 +13,7 @@ import radixfmt as rx
 from radixfmt.errors import FormatError
 
 LAYER = "/layers/000001"
+WRONG = "rx1:" + "0" * 64
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +41,10 @@ def edit_json(owner, name, change):
 
 def header(**changes):
     return lambda f: edit_json(f[LAYER], "layer", lambda v: v.update(changes))
+
+
+def digest(name, value):
+    return lambda f: edit_json(f[LAYER], "layer", lambda v: v["digests"].update({name: value}))
 
 
 def manifest(change):
@@ -120,7 +125,8 @@ CASES = {
     "RX3001": lambda f: f.move("/layers/000001", "/layers/000007"),
     "RX3002": lambda f: f[LAYER].attrs.__delitem__("layer"),
     "RX3003": lambda f: f.__delitem__(f"{LAYER}/values"),
-    "RX3005": swap("values", np.ones(5, np.float32)),
+    "RX3005": swap("pointers_to_1", np.zeros(5, np.uint64)),
+    "RX3011": swap("values", np.ones(5, np.float32)),
     "RX3006": swap("values", np.ones(72)),
     "RX3007": swap("indices_1", np.zeros(72, np.int32)),
     "RX3008": header(shape=[12, -1]),
@@ -135,13 +141,13 @@ CASES = {
     "RX6003": manifest(lambda v: v["graph"]["nodes"][2].update(inputs=["nobody"])),
     "RX6004": manifest(lambda v: v["graph"]["nodes"][2].update(outputs=["x"])),
     "RX6008": manifest(lambda v: v["graph"]["nodes"][1].update(layer=0)),
-    "RX8001": header(digests={"pattern": "rx1:00"}),
+    "RX8001": digest("pattern", WRONG),
     "RX8002": put("values", 3, 0.5),
     "RX8003": lambda f: f[f"{LAYER}/bias"].__setitem__(0, 9),
-    "RX8004": lambda f: f.attrs.create("topology_digest", text("rx1:00")),
+    "RX8004": lambda f: f.attrs.create("topology_digest", text(WRONG)),
     "RX8006": lambda f: f.attrs.__delitem__("content_digest"),
-    "RX8007": header(digests={"sense": "rx1:00"}),
-    "RX8005": lambda f: f.attrs.create("content_digest", text("md5:00")),
+    "RX8007": digest("values", "md5:00"),
+    "RX8005": lambda f: f.attrs.create("content_digest", text(WRONG)),
 }
 
 

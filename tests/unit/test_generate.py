@@ -53,7 +53,7 @@ def test_variance_rule_keeps_the_scale_through_uneven_fan_in():
     layer = rx.Layer("a", rx.Pattern.from_scipy(dense.astype(float)))
     from radixfmt.initialization import weighted
 
-    drawn = weighted([layer], [("linear", layer.pattern.shape)], weights="variance")[0]
+    drawn = weighted(rx.chain([layer]), weights="variance").layers[0]
     y = rng.standard_normal((300, 400)) @ drawn.pattern.to_scipy(drawn.weights)
     alive = layer.pattern.fan_in() > 5
     assert y[:, alive].var() == pytest.approx(1, abs=0.05)

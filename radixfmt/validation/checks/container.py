@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from radixfmt.findings import Finding
-from radixfmt.storage import File
+from radixfmt.storage import FORMAT_VERSION, File
 from radixfmt.validation.checks import View, check
 
 if TYPE_CHECKING:
@@ -15,9 +16,25 @@ if TYPE_CHECKING:
 @check("container", needs=())
 def container(view: View) -> Iterator[Finding]:
     """Open the file; what the reader refuses is the finding."""
-    view.file = File(view.path)
-    if "draft" in view.file.version:
+    view.file = File(view.path, trusted=view.trusted, limits=view.limits)
+    if view.file.guard.old:
         yield Finding(
-            "RX0205",
-            f"written by a draft of the format, {view.file.version}",
+            "RX0104",
+            "an old HDF5 superblock, on which the HDF5 library can crash",
+            expected="version 2 or 3",
+            actual="version 0 or 1",
         )
+    if "draft" in view.file.version:
+        yield Finding("RX0205", f"written by a draft of the format, {view.file.version}")
+    if _parts(view.file.version) > _parts(FORMAT_VERSION):
+        yield Finding(
+            "RX0207",
+            "a newer minor version: what it adds was not checked",
+            expected=FORMAT_VERSION,
+            actual=view.file.version,
+        )
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    """Return (major, minor), which order as numbers do."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

@@ -2,55 +2,117 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from radixfmt.findings import Finding
-from radixfmt.model.digest import LayerDigests, digests, layer_digests
+from radixfmt.model.digest import (
+    EXPANSION_LIMIT,
+    LayerDigests,
+    dense_digest,
+    digests,
+    layer_digests,
+    values_digest,
+    with_vectors,
+)
 from radixfmt.validation.checks import View, check
+from radixfmt.validation.report import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LAYER_CODES = {"pattern": "RX8001", "values": "RX8002", "bias": "RX8003"}
+    from radixfmt.model.layer import Layer
+    from radixfmt.storage.header import LayerHeader
+
+LAYER_CODES = {
+    "pattern": "RX8001", "values": "RX8002", "bias": "RX8003", "scale": "RX8003",
+    "zero_point": "RX8003",
+}  # fmt: skip
 ROOT_CODES = {"topology": "RX8004", "content": "RX8005", "metadata": "RX8008"}
 
+SPELLING = re.compile(r"rx1r?:[0-9a-f]{64}")
 
-@check("digests", needs=("arrays", "graph"))
+
+@check("digests", needs=("arrays", "values", "graph"))
 def digest(view: View) -> Iterator[Finding]:
-    """Yield every digest that is missing or is not that of the content."""
+    """Yield every digest that is missing, misspelt, or not that of the content."""
     file = view.open_file
     network = file.network()
     found: list[LayerDigests] = []
-    for i, layer in enumerate(network.layers):
-        found.append(layer_digests(layer))
-        computed, declared = found[-1].as_json(), view.headers[i].digests
-        for name in sorted(computed.keys() | declared.keys()):
+    budget = EXPANSION_LIMIT * len(view.headers) if view.expand else view.limits.expand
+    left_out = 0
+    for i, header in enumerate(view.headers):
+        layer = network.layers[i]
+        cost = _cost(header)
+        if cost > budget and "pattern" in header.digests:
+            left_out += 1
+            found.append(_as_declared(layer, header))
+        else:
+            budget -= cost
+            found.append(layer_digests(layer))
+        for name, computed in found[-1].as_json().items():
+            code = LAYER_CODES[name]
+            if name == "pattern" and header.pattern["encoding"] == "procedural":
+                code = "RX7004"
             yield from _compare(
-                LAYER_CODES.get(name, "RX8007"),
+                code,
                 f"/layers/{i:06d}",
                 f"/digests/{name}",
-                declared.get(name),
-                computed.get(name),
+                header.digests.get(name),
+                computed,
             )
-    computed_root = digests(network, found)
+    if left_out:
+        view.skipped.append(
+            Skipped(
+                "expansion",
+                f"the generated edges of {left_out} of {len(found)} layers were not made to check "
+                "their digests; --expand makes them",
+            )
+        )
+    view.digests = digests(network, found)
     for name, code in ROOT_CODES.items():
         yield from _compare(
-            code, "/", f"{name}_digest", file.digest(name), getattr(computed_root, name)
+            code, "/", f"{name}_digest", file.digest(name), getattr(view.digests, name)
         )
+    for i, tensor in enumerate(file.manifest.tensors):
+        computed = dense_digest(network.tensors[tensor.name])
+        yield from _compare("RX8003", f"/tensors/{i:06d}", "", tensor.digest, computed)
+
+
+def _cost(header: LayerHeader) -> int:
+    """Return how many edges a small header makes a reader hash; stored ones are paid for."""
+    if header.pattern["encoding"] != "procedural" or header.nnz > EXPANSION_LIMIT:
+        return 0
+    return header.nnz + header.shape[1]
+
+
+def _as_declared(layer: Layer, header: LayerHeader) -> LayerDigests:
+    """Return a layer's digests with those that rest on its edges taken from the file."""
+    one = header.values["encoding"] == "iso"
+    values = header.digests.get("values") if one else values_digest(layer)
+    return with_vectors(layer, header.digests["pattern"], values)
 
 
 def _compare(
-    code: str, path: str, pointer: str, declared: str | None, computed: str | None
+    code: str, path: str, pointer: str, declared: str | None, computed: str
 ) -> Iterator[Finding]:
     if declared is None:
-        yield Finding("RX8006", "a digest is missing", path, pointer=pointer)
+        yield Finding("RX8006", "a digest is missing", path, pointer=pointer, expected=computed)
+    elif not SPELLING.fullmatch(declared):
+        yield Finding(
+            "RX8007",
+            "not a digest of this format",
+            path,
+            pointer=pointer,
+            expected="rx1: or rx1r: and 64 lower-case hex digits",
+            actual=declared[:80],
+        )
     elif declared != computed:
         yield Finding(
             code,
             "the content is not what the digest says",
             path,
             pointer=pointer,
-            expected=declared[:80],
-            actual=computed or "nothing to hash",
-            hint="the file was changed after it was written; fetch it again",
+            expected=declared,
+            actual=computed,
         )

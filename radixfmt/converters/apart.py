@@ -1,0 +1,58 @@
+"""HDF5 files that the library could crash on, read by way of another process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from radixfmt.errors import FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from radixfmt.model.network import Network
+
+READ_APART = ("RX0104", "RX1031", "RX1042")
+"""Codes of what is not read from a stranger here: old superblocks, text of variable length."""
+
+
+def opened(
+    path: Path, source_format: str, open_here: Callable[[Path], tuple[Network, list[str]]]
+) -> tuple[Network, list[str]]:
+    """Return what `open_here` makes of a file, by way of another process if it has to be.
+
+    Another process then writes it anew into a folder that goes when the network is closed.
+
+    Args:
+        path: the file.
+        source_format: as `radixfmt.validation.rewrite` takes it.
+        open_here: returns the network and what was not kept.
+
+    Raises:
+        FormatError: what the reader refuses; RX0199 if the other process died.
+        RadixfmtError: what else `open_here` raises.
+    """
+    try:
+        return open_here(path)
+    except FormatError as error:
+        if error.code not in READ_APART:
+            raise
+    from radixfmt.storage import open  # noqa: A004  the public name is rx.open
+    from radixfmt.validation import rewrite
+
+    folder = TemporaryDirectory(prefix="radixfmt-")
+    try:
+        rewritten = Path(folder.name) / "rewritten.rx.h5"
+        losses = rewrite(path, rewritten, source_format=source_format)
+        network = open(rewritten)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+    def close() -> None:
+        network.close()
+        folder.cleanup()
+
+    return replace(network, closer=close), losses
