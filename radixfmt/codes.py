@@ -329,7 +329,7 @@ CODES: dict[str, Code] = {
     "RX8002": Code("error", "The values digest MUST be that of the weights.", _AGAIN),
     "RX8003": Code(
         "error",
-        "The digest of a bias, scale, zero point or tensor MUST be that of its bits.",
+        "The digest of a bias, scale, zero point, permutation or tensor MUST be that of its bits.",
         _AGAIN,
     ),
     "RX8004": Code("error", "`topology_digest` MUST be that of the network.", _AGAIN),

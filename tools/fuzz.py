@@ -13,6 +13,7 @@ and still carries the original's digest. Mutant N of a seed is the same on every
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import multiprocessing
 import shutil
@@ -35,7 +36,7 @@ from radixfmt.model.digest import EXPANSION_LIMIT, graph_json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).resolve().parents[1]
+VECTORS = Path(__file__).resolve().parents[1] / "spec/vectors/valid"
 BATCH = 250
 LIMITS = rx.Limits(expand=1 << 20, objects=10_000)
 NUMBERS = [0, 1, -1, 2, 31, 2**16, 2**31, 2**32 - 1, 2**40, 2**53, 2**63, 1e300, -0.0, 0.5]
@@ -238,6 +239,12 @@ def declared(path: Path) -> tuple[Any, Any]:
         return file.attrs.get("content_digest"), file.attrs.get("metadata_digest")
 
 
+@functools.cache
+def known(original: Path) -> tuple[Any, Any]:
+    """Return a vector's portrait and declared digests."""
+    return portrait(rx.read(original)), declared(original)
+
+
 def judge(path: Path, original: Path) -> str:
     """Return the verdict on a mutant, or raise what must not be raised."""
     report = rx.validate(path, limits=LIMITS)
@@ -250,9 +257,10 @@ def judge(path: Path, original: Path) -> str:
         return "refused"
     if not report.ok:
         return "invalid"
-    before, after = portrait(rx.read(original)), declared(path)
+    before, digests = known(original)
+    after = declared(path)
     for what, old, new, a, b in zip(
-        ("content", "metadata"), before, seen, declared(original), after, strict=True
+        ("content", "metadata"), before, seen, digests, after, strict=True
     ):
         if old != new and a == b:
             raise AssertionError(f"another {what}, the same digest")
@@ -262,7 +270,7 @@ def judge(path: Path, original: Path) -> str:
 def mutant(number: int, seed: int, path: Path) -> Path | None:
     """Make mutant `number` at `path`; return its original, or None if HDF5 would not make it."""
     rng = np.random.default_rng([seed, number])
-    originals = sorted((ROOT / "spec/vectors/valid").glob("*.rx.h5"))
+    originals = sorted(VECTORS.glob("*.rx.h5"))
     original = originals[rng.integers(0, len(originals))]
     shutil.copyfile(original, path)
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
@@ -317,9 +325,7 @@ def main() -> int:
         return 0
     counts: Counter[str] = Counter()
     bad: dict[int, str] = {}
-    with tempfile.TemporaryDirectory(
-        dir="/dev/shm" if Path("/dev/shm").is_dir() else None
-    ) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         waiting = list(range(0, options.mutants, BATCH))
         running: list[tuple[Any, Any, int]] = []
         while waiting or running:
@@ -339,7 +345,7 @@ def main() -> int:
             print(f"\r{done} mutants, {dict(counts)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     record = {"mutants": sum(counts.values()), "seed": options.seed, "verdicts": dict(counts),
-              "bad": {str(k): v for k, v in list(bad.items())[:50]}}  # fmt: skip
+              "bad": {str(k): v for k, v in list(bad.items())[:5]}}  # fmt: skip
     print(json.dumps(record, indent=1))
     if options.output:
         Path(options.output).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

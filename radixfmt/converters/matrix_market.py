@@ -9,6 +9,7 @@ import numpy as np
 from radixfmt.converters import converter
 from radixfmt.errors import InputError, UnsupportedError
 from radixfmt.files import replacing
+from radixfmt.model.entries import LARGEST_SIDE
 from radixfmt.model.layer import Layer
 from radixfmt.model.metadata import Metadata
 from radixfmt.model.network import Network, chain
@@ -18,12 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import scipy.sparse as sp
+    from numpy.typing import NDArray
 
     from radixfmt.model.digest import NetworkDigests
-
-
-LARGEST_SIDE = 2**27
-"""Rows or columns; even an empty matrix needs a pointer for each, 1 GiB in all."""
 
 
 class MatrixMarket:
@@ -45,9 +43,12 @@ class MatrixMarket:
         matrix, field, notes = read_matrix(path)
         weights: Any = None
         if field != "pattern":
-            single, double = matrix.data.astype(np.float32), matrix.data.astype(np.float64)
-            weights = single if (single.astype(np.float64) == double).all() else double
-            if matrix.data.dtype.kind in "iu" and (double.astype(np.int64) != matrix.data).any():
+            double = matrix.data.astype(np.float64)
+            with np.errstate(over="ignore"):  # infinite in float32: then it is not exact
+                single = double.astype(np.float32)
+            exact = np.array_equal(single.astype(np.float64), double, equal_nan=True)
+            weights = single if exact else double
+            if matrix.data.dtype.kind in "iu" and _rounded(matrix.data):
                 notes.append("integers beyond 2^53 were rounded to float64")
         layer = Layer("layer0", Pattern.from_scipy(matrix), weights)
         return chain([layer], metadata=Metadata(name=path.name)), notes
@@ -85,6 +86,12 @@ class MatrixMarket:
         if layer.dtype not in (None, np.float32, np.float64):
             losses.append(f"weight type {layer.dtype} (read back as the narrowest exact float)")
         return losses + (["biases"] if layer.bias is not None else []), None
+
+
+def _rounded(integers: NDArray[np.integer[Any]]) -> bool:
+    """Return whether float64 does not hold some of the integers."""
+    large = np.abs(integers.astype(np.float64)) >= 2**53
+    return any(int(value) != int(float(value)) for value in integers[large].tolist())
 
 
 def read_matrix(path: Path) -> tuple[sp.csc_array, str, list[str]]:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 LARGEST_RANK = 3
 """Blocks of BSR have three axes."""
 
+LARGEST_EMPTY = 1 << 20
+"""Size of an axis of an array without elements, such as no blocks of 2 by 2."""
+
 LARGEST_HEADER = 10_000
 """Bytes of the text in front of an array; numpy reads no more either."""
 
@@ -170,7 +173,7 @@ class _Archive:
             raise self.wrong(f"its array {name!r} holds Python objects, which are never loaded")
         data = stream.getbuffer()[stream.tell() :]
         plain = dtype.kind in "biufcSU" and dtype.itemsize > 0 and len(shape) <= LARGEST_RANK
-        sizes = all(0 <= size <= data.nbytes for size in shape)
+        sizes = all(0 <= size <= max(data.nbytes, LARGEST_EMPTY) for size in shape)
         if not (plain and sizes and data.nbytes == math.prod(shape) * dtype.itemsize):
             raise self.wrong(
                 f"its array {name!r} of {dtype} and shape {shape} has {data.nbytes} bytes"

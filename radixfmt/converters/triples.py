@@ -132,7 +132,7 @@ def _bad_line(path: Path, data: bytes, shape: tuple[int, int] | None, problem: s
 
 def _fits(line: bytes, shape: tuple[int, int] | None) -> bool:
     match = re.fullmatch(rb"\s*(\d+)\s+(\d+)\s+(\S+)\s*", line)
-    if match is None:
+    if match is None or line.translate(None, NUMERIC):
         return False
     try:
         float(match[3])

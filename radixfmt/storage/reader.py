@@ -15,6 +15,7 @@ from radixfmt.encodings.explicit import RowPattern
 from radixfmt.encodings.rows import Reordered
 from radixfmt.errors import FormatError, ParameterError
 from radixfmt.findings import locate
+from radixfmt.generators import from_record
 from radixfmt.limits import Limits
 from radixfmt.model.columns import ArrayColumns
 from radixfmt.model.dtypes import dtype_of
@@ -307,6 +308,8 @@ def loaded(layer: Layer) -> Layer:
     pattern = layer.pattern
     if pattern.record is None:
         pattern = Pattern(ArrayColumns(pattern.shape, pattern.indptr, pattern.indices))
+    elif pattern.arrays:
+        pattern = from_record(pattern.record, pattern.arrays)
     weights: Any = layer.weights
     if layer.quantized is not None:
         codes = np.asarray(layer.quantized.codes[:])

@@ -164,7 +164,7 @@ def test_a_defect_is_one_line_unless_debug(radixfmt, folder, monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("radixfmt.validation.validate", broken)
+    monkeypatch.setattr("radixfmt.validation.Isolated.validate", broken)
     answer = radixfmt("validate", "net.rx.h5")
     assert (answer.code, "Traceback" in answer.err) == (2, False)
     assert "unexpected ZeroDivisionError: oops" in answer.err
@@ -175,5 +175,5 @@ def test_an_interrupt_is_130(radixfmt, folder, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("radixfmt.validation.validate", stop)
+    monkeypatch.setattr("radixfmt.validation.Isolated.validate", stop)
     assert radixfmt("validate", "net.rx.h5").code == 130

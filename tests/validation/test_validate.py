@@ -13,6 +13,7 @@ from radixfmt.codes import CODES
 from radixfmt.errors import ParameterError
 from radixfmt.model.digest import digests
 from radixfmt.validation import Skipped
+from radixfmt.validation.checks import View, check
 
 FINDING_KEYS = {
     "code", "severity", "path", "pointer", "index", "count", "expected", "actual", "message",
@@ -78,8 +79,6 @@ def test_no_selection_of_codes_makes_a_file_valid(bad, radixfmt):
 
 
 def test_only_a_check_that_failed_makes_skipping_a_fault(good, monkeypatch):
-    from radixfmt.validation.checks import check
-
     def modest(view):
         view.skipped.append(Skipped("modest", "nobody asked"))
         yield from ()
@@ -108,6 +107,14 @@ def test_a_declared_digest_proves_nothing(bad, small):
     assert Skipped("expect", "it rests on 'digests', which found errors") in report.skipped
 
 
+def test_digests_that_rest_on_what_was_not_expanded_prove_nothing_either(small):
+    known = digests(small)
+    view = View("net.rx.h5", expect=(known.content,), digests=known)
+    assert list(check["expect"](view)) == []
+    view.skipped.append(Skipped("expansion", "too large even so"))
+    assert [finding.code for finding in check["expect"](view)] == ["RX8009"]
+
+
 @pytest.mark.parametrize("digest", ["rx1:12", "rx1:" + "A" * 64, "md5:" + "0" * 64, ""])
 def test_a_malformed_digest_is_not_compared(good, digest, radixfmt):
     with pytest.raises(ParameterError, match="64 lower-case hex digits") as caught:
@@ -129,8 +136,6 @@ def test_expecting_means_expanding(tmp_path, small):
 def test_memory_that_runs_out_here_too_is_a_finding(good, monkeypatch):
     def greedy(view):
         yield np.empty(1 << 50)
-
-    from radixfmt.validation.checks import check
 
     monkeypatch.setitem(check._entries, "graph", greedy)
     report = rx.validate(good)

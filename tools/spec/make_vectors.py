@@ -26,7 +26,7 @@ import radixfmt as rx
 from radixfmt.cli.info import describe
 from radixfmt.model.digest import digests
 from radixfmt.storage import File
-from radixfmt.validation import Isolated, Options
+from radixfmt.validation import Isolated
 
 if TYPE_CHECKING:
     from radixfmt.model.layer import Layer
@@ -70,8 +70,9 @@ def write_all(folder: Path) -> None:
     for name in ("valid", "invalid"):
         (folder / name).mkdir()
     with patch("radixfmt.storage.writer.__version__", "vectors"):  # not of one release
-        for name, vector in valid_vectors.vectors().items():
-            write_valid(folder / "valid" / f"{name}.rx.h5", vector)
+        with Isolated() as isolated:
+            for name, vector in valid_vectors.vectors().items():
+                write_valid(folder / "valid" / f"{name}.rx.h5", vector, isolated)
         expected = {
             f"{case.name}.rx.h5": invalid_vectors.write(folder / "invalid", case)
             for case in invalid_vectors.cases()
@@ -81,7 +82,7 @@ def write_all(folder: Path) -> None:
     write_json(folder / MADE_WITH.name, versions)
 
 
-def write_valid(path: Path, vector: valid_vectors.Valid) -> None:
+def write_valid(path: Path, vector: valid_vectors.Valid, isolated: Isolated) -> None:
     """Write one valid vector and what a reader has to find in it."""
     rx.write(path, vector.network, storage="procedural", **vector.settings)
     if vector.edit is not None:
@@ -101,7 +102,7 @@ def write_valid(path: Path, vector: valid_vectors.Valid) -> None:
             expected_layer(layer, each.as_json())
             for layer, each in zip(vector.network.layers, found.layers, strict=True)
         ],
-        "findings": findings(path),
+        "findings": sorted({finding.code for finding in isolated.validate(path).findings}),
     }
     write_json(path.with_name(path.name.replace(".rx.h5", ".json")), expected)
 
@@ -129,12 +130,6 @@ def dense(layer: Layer) -> list[list[float]]:
     plain = whole.astype(np.float64) if weights.dtype.kind not in "iu" else whole
     found: list[list[float]] = plain.tolist()
     return found
-
-
-def findings(path: Path, options: Options | None = None) -> list[str]:
-    """Return the codes that a validator reports, sorted, each once."""
-    with Isolated() as isolated:
-        return sorted({f.code for f in isolated.validate(path, options).findings})
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

@@ -333,7 +333,7 @@ def _descriptions() -> dict[str, Valid]:
         ),
         training={
             "epochs": 3,
-            "loss": [2.5, 0.1, 1e-7, 1.5e300, 123456789012345680.0, 5e-324],
+            "loss": [2.5, 0.1, 1e-7, 1.5e300, 1e21, 5e-324, -0.001],
             "steps": 9007199254740991,
             "restarted": False,
             "scheduler": None,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from radixfmt.storage.header import LayerHeader
 
 
-@check("headers", needs=("container",))
+@check("headers", needs=("structure",))
 def headers(view: View) -> Iterator[Finding]:
     """Yield what is wrong with each layer's header; a broken one does not hide the next."""
     file = view.open_file
