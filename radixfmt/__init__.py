@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from radixfmt.model.metadata import Metadata
     from radixfmt.model.network import Network, chain
     from radixfmt.model.pattern import Pattern
-    from radixfmt.storage import Writer, open, read, write  # noqa: A004
+    from radixfmt.storage.reader import open, read  # noqa: A004
+    from radixfmt.storage.writer import Writer, write
     from radixfmt.topologies import generate
     from radixfmt.validation import Report, validate
 
@@ -46,17 +47,17 @@ _HOMES = {
     "Report": "validation",
     "Session": "backends.ort",
     "Value": "model.graph",
-    "Writer": "storage",
+    "Writer": "storage.writer",
     "bench": "benchmark",
     "chain": "model.network",
     "convert": "converters",
     "diff": "comparison",
     "generate": "topologies",
-    "open": "storage",
-    "read": "storage",
+    "open": "storage.reader",
+    "read": "storage.reader",
     "to_onnx": "export",
     "validate": "validation",
-    "write": "storage",
+    "write": "storage.writer",
 }
 
 __all__ = [

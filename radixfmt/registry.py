@@ -1,8 +1,9 @@
 """The only plugin mechanism: a name, an implementation, and a decorator that joins them.
 
 A registry belongs to one package (`radixfmt.topologies`, say). On first look-up it imports every
-module of that package and every entry point of the group of the same name, so an implementation
-is one file with one decorator, ours or a third party's.
+module of that package, and when a name is not among them, or all are listed, every entry point of
+the group of the same name: an implementation is one file with one decorator, ours or a third
+party's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import entry_points
 from threading import RLock
 from typing import Any, Generic, TypeVar, cast
 
@@ -34,7 +34,8 @@ class Registry(Mapping[str, T], Generic[T]):
         self._package = package
         self._entries: dict[str, T] = {}
         self._facts: dict[str, Mapping[str, Any]] = {}
-        self._discovered = self._busy = False
+        self._stages: list[Callable[[], None]] = [self._import_modules, self._import_plugins]
+        self._busy = False
         self._lock = RLock()
 
     def __call__(self, name: str, **facts: Any) -> Callable[[E], E]:
@@ -58,15 +59,13 @@ class Registry(Mapping[str, T], Generic[T]):
         return self._facts[name]
 
     def __getitem__(self, name: str) -> T:
-        self._discover()
-        try:
+        if name in self:
             return self._entries[name]
-        except KeyError:
-            close = difflib.get_close_matches(name, self._entries, n=1)
-            raise UnknownNameError(
-                f"unknown {self.kind} {name!r}; expected one of: {', '.join(self)}",
-                hint=f"Did you mean {close[0]!r}?" if close else None,
-            ) from None
+        close = difflib.get_close_matches(name, self._entries, n=1)
+        raise UnknownNameError(
+            f"unknown {self.kind} {name!r}; expected one of: {', '.join(self)}",
+            hint=f"Did you mean {close[0]!r}?" if close else None,
+        )
 
     def __iter__(self) -> Iterator[str]:
         self._discover()
@@ -77,26 +76,31 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._entries)
 
     def __contains__(self, name: object) -> bool:
-        self._discover()  # Mapping's own would turn our error into False only by catching KeyError
+        self._discover(name)
         return name in self._entries
 
-    def _discover(self) -> None:
-        if self._discovered:
-            return
-        with self._lock:
-            if self._discovered or self._busy:  # busy: a module looks up while it is imported
-                return
-            self._busy = True
-            try:
-                self._import_all()
-            finally:
-                self._busy = False
-            self._discovered = True
+    def _discover(self, wanted: object = None) -> None:
+        """Import what may register entries, until `wanted` is there."""
+        while self._stages and wanted not in self._entries:
+            with self._lock:
+                if self._busy:  # a module looks up while it is imported
+                    return
+                self._busy = True
+                try:
+                    if self._stages:
+                        self._stages[0]()
+                        del self._stages[0]
+                finally:
+                    self._busy = False
 
-    def _import_all(self) -> None:
+    def _import_modules(self) -> None:
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
+
+    def _import_plugins(self) -> None:
+        from importlib.metadata import entry_points  # costs more than all of the above
+
         for entry_point in entry_points(group=self._package):
             try:
                 entry_point.load()

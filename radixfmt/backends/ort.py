@@ -175,9 +175,9 @@ def _model(source: Any, lowering: str, target: str) -> bytes | str:
         content: bytes = to_onnx(source, lowering=lowering, target=target).SerializeToString()
         return content
     if isinstance(source, str | os.PathLike) and not os.fspath(source).endswith(".onnx"):
-        from radixfmt import storage
+        from radixfmt.storage import reader
 
-        with storage.open(source) as network:
+        with reader.open(source) as network:
             return _model(network, lowering, target)
     if lowering != "auto":
         raise ParameterError(

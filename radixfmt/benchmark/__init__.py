@@ -130,13 +130,13 @@ def _both(
     source: Network | str | os.PathLike[str], folder: Path, opened: ExitStack
 ) -> tuple[Network, str]:
     """Return the network and a file of it, making the one that is missing."""
-    from radixfmt import storage
+    from radixfmt.storage import reader, writer
 
     if isinstance(source, Network):
         path = folder / "network.rx.h5"
-        storage.write(path, source)
+        writer.write(path, source)
         return source, str(path)
-    return opened.enter_context(storage.open(source)), os.fspath(source)
+    return opened.enter_context(reader.open(source)), os.fspath(source)
 
 
 def _measure(

@@ -28,7 +28,7 @@ from radixfmt.errors import RadixfmtError
 from radixfmt.model.layer import Layer
 from radixfmt.model.network import chain
 from radixfmt.model.pattern import Pattern
-from radixfmt.storage import read
+from radixfmt.storage.reader import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

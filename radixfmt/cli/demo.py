@@ -31,7 +31,8 @@ def command(output: Output) -> int:
     from radixfmt.benchmark.table import table
     from radixfmt.benchmark.workload import samples
     from radixfmt.export import export, save
-    from radixfmt.storage import open, write  # noqa: A004  the public name is rx.open
+    from radixfmt.storage.reader import open  # noqa: A004  the public name is rx.open
+    from radixfmt.storage.writer import write
     from radixfmt.topologies import generate
     from radixfmt.validation import validate
 

@@ -54,7 +54,7 @@ def command(
     from radixfmt.backends.evidence import UncheckedError, evidence
     from radixfmt.export import export, save
     from radixfmt.files import check_target
-    from radixfmt.storage import open  # noqa: A004  the public name is rx.open
+    from radixfmt.storage.reader import open  # noqa: A004  the public name is rx.open
 
     check_target(target, overwrite=overwrite)
     with open(file) as network:

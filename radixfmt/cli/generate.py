@@ -146,7 +146,7 @@ def write(
 ) -> int:
     """Generate, write, and say what was written."""
     from radixfmt.model.metadata import described
-    from radixfmt.storage import write as write_file
+    from radixfmt.storage.writer import write as write_file
     from radixfmt.topologies import generate
 
     given: dict[str, Any] = {

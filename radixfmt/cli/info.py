@@ -25,7 +25,7 @@ SHOWN = 8
 def command(file: str, card: bool, bibtex: bool, output: Output) -> int:
     """Say what a file holds, without reading its data."""
     from radixfmt.cli.card import as_bibtex, as_card
-    from radixfmt.storage import File
+    from radixfmt.storage.file import File
 
     opened = File(file)
     try:

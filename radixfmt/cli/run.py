@@ -105,7 +105,7 @@ def _reference(file: str, source: str, **settings: Any) -> tuple[NDArray[Any], f
     from radixfmt.backends.scipy import reference, width
     from radixfmt.backends.sparse_walk import check
     from radixfmt.converters.samples import read_samples
-    from radixfmt.storage import open  # noqa: A004  the public name is rx.open
+    from radixfmt.storage.reader import open  # noqa: A004  the public name is rx.open
 
     for name, usual in (("device", ("auto", "cpu")), ("lowering", ("auto",))):
         if settings[name] not in usual:

@@ -16,7 +16,8 @@ def versions(*, verbose: bool) -> str:
     """Return the versions of the package, the format and, if verbose, the libraries."""
     lines = [f"radixfmt {__version__}"]
     if verbose:
-        from radixfmt.storage import FORMAT_VERSION, HDF5_VERSION
+        from radixfmt.storage.guard import HDF5_VERSION
+        from radixfmt.storage.manifest import FORMAT_VERSION
 
         lines[0] += f" (format {FORMAT_VERSION})"
         lines.append(f"python {sys.version.split()[0]}")

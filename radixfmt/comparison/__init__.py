@@ -13,7 +13,7 @@ import numpy as np
 
 from radixfmt.comparison.layers import compare, vectors
 from radixfmt.model.digest import dense_digest, feeds, graph_json, text_digest
-from radixfmt.storage import open as open_network
+from radixfmt.storage.reader import open as open_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

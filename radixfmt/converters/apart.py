@@ -39,7 +39,7 @@ def opened(
     except FormatError as error:
         if error.code not in READ_APART:
             raise
-    from radixfmt.storage import open  # noqa: A004  the public name is rx.open
+    from radixfmt.storage.reader import open  # noqa: A004  the public name is rx.open
     from radixfmt.validation import rewrite
 
     folder = TemporaryDirectory(prefix="radixfmt-")

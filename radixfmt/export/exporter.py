@@ -204,7 +204,7 @@ def _sign(
     """Record where the model comes from in its metadata."""
     from onnx import helper
 
-    from radixfmt.storage import FORMAT_VERSION
+    from radixfmt.storage.manifest import FORMAT_VERSION
 
     used = {choice.lowering for choice in choices}
     lowerings: Any = {choice.name: choice.lowering for choice in choices}

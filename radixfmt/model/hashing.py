@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from numpy.typing import NDArray
 
 INLINE = 1 << 16
@@ -75,4 +76,6 @@ def raw(array: NDArray[Any]) -> memoryview:
 
 @lru_cache(maxsize=1)
 def _thread(process: int) -> ThreadPoolExecutor:  # noqa: ARG001  a forked child needs its own
+    from concurrent.futures import ThreadPoolExecutor  # `info` does without
+
     return ThreadPoolExecutor(1, thread_name_prefix="radixfmt-hash")

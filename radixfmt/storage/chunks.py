@@ -10,7 +10,6 @@ import functools
 import math
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from radixfmt.storage.codec import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from concurrent.futures import ThreadPoolExecutor
 
     from numpy.typing import NDArray
 
@@ -36,6 +36,8 @@ WORTH_SHARING = 1 << 18
 
 @functools.cache
 def _pool(process: int) -> ThreadPoolExecutor:  # noqa: ARG001  a fork has none of its parent's threads
+    from concurrent.futures import ThreadPoolExecutor  # `info` does without
+
     return ThreadPoolExecutor(WORKERS, thread_name_prefix="radixfmt-chunks")
 
 

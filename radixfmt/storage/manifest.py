@@ -7,7 +7,6 @@ from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING, Any
 
 from radixfmt.findings import Finding, refuse
-from radixfmt.generators import generator
 from radixfmt.model.canonical import LARGEST_FLOAT32
 from radixfmt.model.dtypes import TENSOR_TYPES
 from radixfmt.model.graph import ELEMENT_TYPES, Attribute, Node, Value
@@ -129,7 +128,10 @@ def manifest_json(
 
 
 def _known(feature: str) -> bool:
-    return feature in FEATURES or feature in {f"procedural.{name}" for name in generator}
+    from radixfmt.generators import generator
+
+    kind, _, name = feature.partition(".")
+    return feature in FEATURES or (kind == "procedural" and name in generator)
 
 
 def _tensor(fields: Fields) -> TensorHeader:

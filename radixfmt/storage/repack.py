@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from radixfmt.storage.manifest import PATH
-from radixfmt.storage.reader import File
+from radixfmt.storage.reader import Reader
 from radixfmt.storage.structure import walk
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def open_for_repack(
         PathError: missing, a folder, or the system refuses.
         FormatError: the file breaks the specification.
     """
-    file = File(path, trusted=trusted, drafts=True)
+    file = Reader(path, trusted=trusted, drafts=True)
     try:
         return file.network(), list(_dropped(file))
     except BaseException:
@@ -38,7 +38,7 @@ def open_for_repack(
         raise
 
 
-def _dropped(file: File) -> Iterator[str]:
+def _dropped(file: Reader) -> Iterator[str]:
     """Yield what the file holds and a network does not, by place."""
     for pointer in file.manifest.unknown:
         yield f"{PATH}#{pointer}: a member that this version does not name"

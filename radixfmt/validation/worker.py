@@ -29,9 +29,9 @@ from radixfmt.model.layer import Layer
 from radixfmt.model.metadata import Metadata
 from radixfmt.model.network import chain
 from radixfmt.model.pattern import Pattern
-from radixfmt.storage import write
 from radixfmt.storage.container import open_container
 from radixfmt.storage.repack import open_for_repack
+from radixfmt.storage.writer import write
 from radixfmt.validation.checks import check
 from radixfmt.validation.options import Options
 from radixfmt.validation.validate import run_checks

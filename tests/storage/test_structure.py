@@ -246,11 +246,11 @@ def test_hints_count_what_could_be_stored_better(tmp_path, small):
             del group["indices_1"], group["values"]
             group["indices_1"] = np.zeros(2000, "<u4")
             group.create_dataset("values", data=np.ones(2000, "<f4"), chunks=(16,))
-    from radixfmt.storage import File
+    from radixfmt.storage.reader import Reader
     from radixfmt.validation.checks import View
     from radixfmt.validation.checks.storage import storage
 
-    file = File(path)
+    file = Reader(path)
     hints = {f.code: (f.path, f.count) for f in storage(View(str(path), file))}
     assert hints == {
         "RX9201": ("/layers/000000/indices_1", 2),

@@ -25,7 +25,7 @@ import valid_vectors
 import radixfmt as rx
 from radixfmt.cli.info import describe
 from radixfmt.model.digest import digests
-from radixfmt.storage import File
+from radixfmt.storage.file import File
 from radixfmt.validation import Isolated
 
 if TYPE_CHECKING:

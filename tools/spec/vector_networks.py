@@ -1,4 +1,4 @@
-"""Small networks that vectors are made of: no random numbers, so that they are the same for ever."""
+"""Small networks that vectors are made of, without random numbers: they never change."""
 
 from __future__ import annotations
 
@@ -84,9 +84,7 @@ def conv(name: str, n_out: int, geometry: rx.ConvGeometry, channels: int) -> rx.
     """Return a conv layer of `channels` input channels."""
     n_in = channels // geometry.group * int(np.prod(geometry.kernel_shape))
     edges = pattern(n_in, n_out)
-    return rx.Layer(
-        name, edges, numbers(edges.nnz), numbers(n_out), kind="conv", geometry=geometry
-    )
+    return rx.Layer(name, edges, numbers(edges.nnz), numbers(n_out), kind="conv", geometry=geometry)
 
 
 def conv_1d(kernel: int = 3) -> rx.Network:

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 @migration("1.0-draft.1")
-def from_draft_1(
-    manifest: dict[str, Any], tensor: Callable[[int], NDArray[Any]]
-) -> dict[str, Any]:
+def from_draft_1(manifest: dict[str, Any], tensor: Callable[[int], NDArray[Any]]) -> dict[str, Any]:
     """Return the manifest with what each tensor is, read from the tensors themselves."""
     names = manifest.get("tensors")
     described = []

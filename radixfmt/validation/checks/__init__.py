@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from radixfmt.findings import Finding
     from radixfmt.model.digest import NetworkDigests
-    from radixfmt.storage import File
     from radixfmt.storage.header import LayerHeader
+    from radixfmt.storage.reader import Reader
     from radixfmt.validation.report import Skipped
 
 
@@ -40,7 +40,7 @@ class View:
     """
 
     path: str
-    file: File | None = None
+    file: Reader | None = None
     headers: list[LayerHeader] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     expand: bool = False
@@ -50,7 +50,7 @@ class View:
     skipped: list[Skipped] = field(default_factory=list)
 
     @property
-    def open_file(self) -> File:
+    def open_file(self) -> Reader:
         """The open file, for checks that rest on `container`."""
         if self.file is None:
             raise RuntimeError("this check must need 'container'")

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from radixfmt.findings import Finding
-from radixfmt.storage import FORMAT_VERSION, File
+from radixfmt.storage.manifest import FORMAT_VERSION
+from radixfmt.storage.reader import Reader
 from radixfmt.validation.checks import View, check
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @check("container", needs=())
 def container(view: View) -> Iterator[Finding]:
     """Open the file; what the reader refuses is the finding."""
-    view.file = File(view.path, trusted=view.trusted, limits=view.limits)
+    view.file = Reader(view.path, trusted=view.trusted, limits=view.limits)
     if view.file.guard.old:
         yield Finding(
             "RX0104",
