@@ -122,7 +122,7 @@ class _Container:
         unread = sorted(set(self.guard.names("/")) - self.used)
         for what, names in (("attributes", self.beside), ("objects", unread)):
             if names:
-                losses.append(f"other {what}: {', '.join(names[:8])[:200]}")
+                losses.append(f"other {what}: {ascii(', '.join(names[:8]))[1:-1][:200]}")
         return Layer("layer0", pattern, weights), losses + notes
 
     def refuse(self, problem: str) -> InputError:
@@ -144,7 +144,7 @@ class _Container:
         inner = re.fullmatch(r"iso\[(.*)\]", declared)
         kind = inner[1] if inner else declared
         if "[" in kind:
-            raise self.refuse(f"expected real values, got {declared[:40]}")
+            raise self.refuse(f"expected real values, got {declared[:40]!r}")
         return self._read("values", 1 if inner else self.count, kind), inner is not None
 
     def _read(self, name: str, length: int | None, kind: str | None = None) -> NDArray[Any]:
@@ -154,7 +154,7 @@ class _Container:
         array = self.guard.array(f"/{name}")
         stored = ("uint8", "int8") if declared == "bint8" else (declared,)
         if array.dtype.name not in stored:
-            raise self.refuse(f"{name}: expected type {declared[:40]}, got {array.dtype.name}")
+            raise self.refuse(f"{name}: expected type {declared[:40]!r}, got {array.dtype.name}")
         if length is not None and array.shape != (length,):
             raise self.refuse(f"{name}: expected {length} elements, got {array.shape}")
         self.declared += array.profile.nbytes

@@ -257,11 +257,14 @@ class Guard:
     def _open(self, path: str | os.PathLike[str], identity: tuple[int, int]) -> bool:
         """Open the file; return whether it is the one whose superblock was checked."""
         self._source = Source(path)
+        opened = None
         try:
-            self._h5 = h5py.File(path, "r", locking="best-effort")
+            opened = self._h5 = h5py.File(path, "r", locking="best-effort")
             status = os.fstat(self._h5.id.get_vfd_handle())
             self.tree = Tree(h5py.h5g.open(self._h5.id, b"/"))
         except (*BROKEN, MemoryError) as error:
+            if opened is not None:  # or the library would keep what it has seen of the file
+                opened.close()
             self._source.close()
             if self._source.identity != identity:
                 return False

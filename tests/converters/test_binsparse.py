@@ -172,7 +172,7 @@ GOOD = {
         ({"pointers_to_1": np.array([0, 2, 2**63], "u8")}, "RX4003"),
         ({"values": ("complex[float32]", np.ones(6, "f4"))}, "expected real values"),
         ({"values": ("float32", np.ones(2, "f4"))}, "values: expected 3 elements"),
-        ({"values": ("int8", np.ones(3, "f4"))}, "expected type int8, got float32"),
+        ({"values": ("int8", np.ones(3, "f4"))}, "expected type 'int8', got float32"),
         ({"form": "CVEC"}, "expected a matrix, got a vector"),
         ({"form": "custom"}, "expected format CSR"),
         ({"shape": (2, 2**41)}, "RX3008"),

@@ -6,6 +6,7 @@ The numbers in front of the names are those of the list of hostile inputs.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -123,7 +124,7 @@ def test_119_metadata_is_not_content(small, edited, judge, tmp_path):
         e.manifest(lambda v: v["metadata"].update(description="another"))
 
     judge(edited("explicit", change), {"RX8008"})
-    other = small.replace(metadata=rx.Metadata(description="another"))
+    other = replace(small, metadata=rx.Metadata(description="another"))
     old, new = digests(small), digests(other)
     assert (old.topology, old.content) == (new.topology, new.content)
     assert old.metadata != new.metadata

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py  # noqa: TID253  vectors are made with it
 import numpy as np
+from invalid_bytes import flipped_header, user_defined_link, without_times
 from invalid_edits import (
     EXT,
     LAYER,
@@ -16,18 +17,17 @@ from invalid_edits import (
     chunk,
     chunks_missing,
     committed,
+    ext_group,
     external,
     extra,
-    flipped_header,
     link,
     manifest,
     nested,
     old_superblock,
     sealed,
-    user_defined_link,
+    together,
     variable_text,
     virtual,
-    without_times,
 )
 from invalid_vectors import Case
 from vector_networks import conv_1d
@@ -72,10 +72,10 @@ def container_cases() -> list[Case]:
              alone=True),
         Case("RX0204", "The version is a word.", attribute("format_version", "one"), alone=True),
         Case("RX0205", "A file of a draft, with nothing wrong."),
-        Case("RX0206", "A conv layer, and `requires` is empty.",
+        Case("RX0206", "A conv layer, and `requires` is empty: who knows no conv refuses it too.",
              manifest(lambda value: value.update(requires=[])), conv_1d),
         Case("RX0207", "Version 1.7, and nothing in it that 1.0 does not know.",
-             lambda file: (attribute("format_version", "1.7")(file), version(file)), alone=True),
+             together(attribute("format_version", "1.7"), version), alone=True),
     ]  # fmt: skip
 
 
@@ -95,8 +95,8 @@ def object_cases() -> list[Case]:
              link(f"{EXT}/outside", h5py.ExternalLink("elsewhere.h5", "/x")),
              raw=user_defined_link),
         Case("RX1004", "Two paths to one dataset.",
-             lambda file: (extra("one", **small)(file), file.__setitem__(f"{EXT}/two",
-                           file[f"{EXT}/one"]))),
+             together(extra("one", **small),
+                      lambda file: file.__setitem__(f"{EXT}/two", file[f"{EXT}/one"]))),
         Case("RX1005", "A group that contains itself.", link(f"{EXT}/again", EXT)),
         Case("RX1006", "Groups nine deep.", nested(9)),
         Case("RX1006-objects", "More objects than the reader accepts.",
@@ -138,7 +138,7 @@ def object_cases() -> list[Case]:
         Case("RX1033", "Weights of rank 2.", array("values", lambda old: old[:, None])),
         Case("RX1033-null", "A dataset without a shape.", extra("null", dtype="<f4", shape=None)),
         Case("RX1041", "65 attributes on one object.",
-             lambda file: (file.create_group(EXT), *(each(file) for each in attributes))),
+             together(ext_group, *attributes)),
         Case("RX1042", "An attribute of variable length.",
              variable_text(EXT, "note", "any length")),
         Case("RX1042-array", "An attribute that is an array.",

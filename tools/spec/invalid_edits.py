@@ -1,9 +1,8 @@
-"""Edits that break a file; each returns a function of the open file, or of its bytes."""
+"""Edits that break a file; each returns a function of the open file."""
 
 from __future__ import annotations
 
 import json
-import struct
 from typing import TYPE_CHECKING, Any
 
 import h5py  # noqa: TID253  vectors are made with it
@@ -17,24 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Edit = Callable[[Any], None]
-    Bytes = Callable[[bytes], bytes]
 
 LAYER = "layers/000000"
 EXT = "ext/org.example.radixfmt"
 
-SUPERBLOCK_CHECKSUM = 44
-MASK = 0xFFFFFFFF
 
-
-def sealed(*edits: Edit) -> Edit:
-    """Do all edits, then make every digest the right one."""
+def together(*edits: Edit) -> Edit:
+    """Do all edits."""
 
     def edit(file: Any) -> None:
         for each in edits:
             each(file)
-        seal(file)
 
     return edit
+
+
+def sealed(*edits: Edit) -> Edit:
+    """Do all edits, then make every digest the right one."""
+    return together(*edits, seal)
 
 
 def attribute(name: str, value: str, path: str = "/") -> Edit:
@@ -139,6 +138,11 @@ def extra(name: str, **settings: Any) -> Edit:
     return lambda file: file.create_dataset(f"{EXT}/{name}", **settings)
 
 
+def ext_group(file: Any) -> None:
+    """Add the group under /ext."""
+    file.create_group(EXT)
+
+
 def link(path: str, target: Any) -> Edit:
     """Put a link where an object was, or where nothing was; a text names an object of the file."""
 
@@ -196,23 +200,6 @@ def chunks_missing(file: Any) -> None:
     made[:4] = values[:4]
 
 
-def user_defined_link(data: bytes) -> bytes:
-    """Turn the external link under /ext into a link of a user-defined class."""
-    start = data.rindex(b"OHDR", 0, data.index(b"elsewhere.h5"))
-    kind = data.rindex(b"\x40", start, data.index(b"elsewhere.h5") - 4)
-    return with_header_checksum(data[:kind] + b"\xbb" + data[kind + 1 :], start)
-
-
-def flipped_header(path: str) -> Callable[[Any], Bytes]:
-    """Flip a bit in the header of the object at a path, and leave its checksum."""
-
-    def find(file: Any) -> Bytes:
-        at = h5py.h5o.get_info(file[path].id).addr + 12
-        return lambda data: data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-
-    return find
-
-
 def old_superblock(file: Any, path: str) -> None:
     """Copy a file into one with a superblock of version 0."""
     with h5py.File(path, "w", libver=("earliest", "v108")) as new:
@@ -232,47 +219,3 @@ def copy_attributes(source: Any, target: Any) -> None:
     """Copy text attributes."""
     for name, value in source.attrs.items():
         target.attrs.create(name, text(value))
-
-
-def without_times(data: bytes) -> bytes:
-    """Return the file with the times in its object headers set to 0, which h5py cannot do."""
-    at = data.find(b"OHDR\2")
-    while at >= 0:
-        if data[at + 5] & 0x20:
-            data = with_header_checksum(data[: at + 6] + bytes(16) + data[at + 22 :], at)
-        at = data.find(b"OHDR\2", at + 1)
-    return data
-
-
-def with_header_checksum(data: bytes, start: int) -> bytes:
-    """Return the file with the checksum of the object header at `start` made right."""
-    flags = data[start + 5]
-    at = start + 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
-    width = 1 << (flags & 3)
-    end = at + width + int.from_bytes(data[at : at + width], "little")
-    return data[:end] + struct.pack("<I", lookup3(data[start:end])) + data[end + 4 :]
-
-
-def lookup3(data: bytes) -> int:
-    """Return HDF5's checksum of metadata: Bob Jenkins' hashlittle."""
-
-    def rot(x: int, k: int) -> int:
-        return (x << k | x >> (32 - k)) & MASK
-
-    a = b = c = (0xDEADBEEF + len(data)) & MASK
-    while len(data) > 12:
-        x, y, z = struct.unpack("<III", data[:12])
-        a, b, c = (a + x) & MASK, (b + y) & MASK, (c + z) & MASK
-        for k in (4, 6, 8, 16, 19, 4):
-            a = (a - c) & MASK ^ rot(c, k)
-            c = (c + b) & MASK
-            a, b, c = b, c, a
-        data = data[12:]
-    if not data:
-        return c
-    x, y, z = struct.unpack("<III", data.ljust(12, b"\0"))
-    a, b, c = (a + x) & MASK, (b + y) & MASK, (c + z) & MASK
-    for k in (14, 11, 25, 16, 4, 14, 24):
-        c = ((c ^ b) - rot(b, k)) & MASK
-        a, b, c = b, c, a
-    return b

@@ -17,6 +17,7 @@ from invalid_edits import (
     metadata,
     no_attribute,
     sealed,
+    together,
 )
 from invalid_vectors import Case
 from seal import text
@@ -150,8 +151,8 @@ def number_cases() -> list[Case]:
         Case("RX4004-one-based", "Indices that count from 1.",
              array("indices_1", lambda old: old + 1)),
         Case("RX4004-negative", "An index that was negative before it was cast.",
-             lambda f: (array("indices_1", _cast)(f),
-                        binsparse(f[LAYER], data_types={"indices_1": "uint32"}))),
+             together(array("indices_1", _cast),
+                      lambda f: binsparse(f[LAYER], data_types={"indices_1": "uint32"}))),
         Case("RX4005", "Two indices of a column have changed places.", swapped),
         Case("RX4006", "An edge that stands twice.", repeated),
         Case("RX4007", "A permutation that names a neuron twice.", element("in_perm", 0, 1),

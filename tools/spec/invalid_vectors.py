@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 DRAFT = "RX0205"
 """What every file of a draft reports that can be opened at all."""
 
+FOR_VALIDATORS = frozenset({
+    "RX0206", "RX1004", "RX1006", "RX1007", "RX1041", "RX1042", "RX1042-array", "RX3004", "RX3021",
+    "RX3022", "RX3023", "RX3023-values", "RX4009", "RX5004", "RX6002", "RX6002-subgraph", "RX6008",
+    "RX6008-inputs", "RX6009", "RX7004", "RX8001", "RX8002", "RX8002-bit", "RX8003",
+    "RX8003-tensor", "RX8004", "RX8005", "RX8006", "RX8006-layer", "RX8007", "RX8007-prefix",
+    "RX8008",
+})  # fmt: skip
+"""Errors that a reader need not look for: what it hands out is what is there all the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -34,7 +43,7 @@ class Case:
             draft.
         also: codes that it cannot but report as well.
         options: of the command line.
-        level: of readers that can tell what is wrong; others refuse such a file for its `requires`.
+        level: of readers that can tell what is wrong, if any has to.
         storage: as `radixfmt.write` takes it.
     """
 
@@ -85,11 +94,16 @@ def write(folder: Path, case: Case) -> dict[str, Any]:
             case.whole(file, str(path))
         source.unlink()
     severity = CODES[case.code].severity
+    level = case.level
+    if severity != "error":
+        level = "hint"
+    elif case.name in FOR_VALIDATORS or case.options:
+        level = "validator"
     found = {case.code, *case.also, *(() if case.alone else (DRAFT,))}
     return {
         "about": case.about,
         "codes": sorted(found),
         "valid": severity != "error",
-        "level": case.level if severity == "error" else "hint",
+        "level": level,
         "options": list(case.options),
     }

@@ -86,7 +86,8 @@ def write_valid(path: Path, vector: valid_vectors.Valid, isolated: Isolated) -> 
     """Write one valid vector and what a reader has to find in it."""
     rx.write(path, vector.network, storage="procedural", **vector.settings)
     if vector.edit is not None:
-        with h5py.File(path, "r+", libver=("v110", "v110")) as file:
+        version = "v108" if "compat" in vector.settings else "v110"
+        with h5py.File(path, "r+", libver=(version, version)) as file:
             vector.edit(file)
     opened = File(path)
     try:
@@ -123,7 +124,10 @@ def expected_layer(layer: Layer, found: dict[str, str]) -> dict[str, Any]:
 
 def dense(layer: Layer) -> list[list[float]]:
     """Return W as nested lists."""
-    pattern, weights = layer.pattern, np.broadcast_to(layer.weights, (layer.pattern.nnz,))
+    pattern, weights = (
+        layer.pattern,
+        np.broadcast_to(np.asarray(layer.weights), (layer.pattern.nnz,)),
+    )
     whole = np.zeros(pattern.shape, weights.dtype)
     columns = np.repeat(np.arange(pattern.shape[1]), np.diff(pattern.indptr))
     whole[pattern.indices, columns] = weights

@@ -60,6 +60,20 @@ def by_rows(file: Any) -> None:
         binsparse(group, format="CSR")
 
 
+def wider_permutations(file: Any) -> None:
+    """Store the permutations of the last layer as u64."""
+    *_, (group, _) = layers(file)
+    for name in ("in_perm", "out_perm"):
+        put(group, name, group[name][:].astype("<u8"))
+
+
+def small_chunks(file: Any) -> None:
+    """Store arrays in several deflated chunks, which the file's version lists in a B-tree."""
+    for group, _ in layers(file):
+        for name in ("indices_1", "values"):
+            put(group, name, None, chunks=(50,), shuffle=True, compression=9)
+
+
 def newer_minor(file: Any) -> None:
     """Say version 1.7 and add members that no reader of 1.0 can know."""
     file.attrs.create("format_version", text("1.7"))
@@ -106,14 +120,28 @@ def stored_in_every_way(file: Any) -> None:
     folder = file["ext/org.example.radixfmt"]
     put(folder, "grid", None, chunks=(4, 5), **packed)
     put(folder, "cube", None, chunks=(2, 4, 2), shuffle=True)
+    allocated_early(folder, "early")
 
 
 def compact(group: Any, name: str) -> None:
     """Keep a dataset's elements in its header."""
-    old = group[name][()]
-    del group[name]
     settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     settings.set_layout(h5py.h5d.COMPACT)
+    store_as(group, name, settings)
+
+
+def allocated_early(group: Any, name: str) -> None:
+    """Keep a dataset in chunks without a list of them: they lie one behind the other."""
+    settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    settings.set_chunk((4,))
+    settings.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    store_as(group, name, settings)
+
+
+def store_as(group: Any, name: str, settings: Any) -> None:
+    """Replace a dataset by one that HDF5 makes with these settings."""
+    old = group[name][()]
+    del group[name]
     settings.set_obj_track_times(False)
     kind = h5py.h5t.py_create(old.dtype)
     space = h5py.h5s.create_simple(old.shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from valid_edits import wider_permutations
 from valid_vectors import Valid
 from vector_networks import chain, generated, numbers, said
 
@@ -17,9 +18,11 @@ def generators() -> dict[str, Valid]:
     nets = {"systems": [[2, 3], [3, 2]], "widths": [1, 2, 2, 3, 1]}
     one_bias = np.array([0.5], np.float32)
 
-    def single(name: str, about: str, *patterns: rx.Pattern, bias: Any = None) -> Valid:
+    def single(
+        name: str, about: str, *patterns: rx.Pattern, bias: Any = None, edit: Any = None
+    ) -> Valid:
         layers = [rx.Layer(f"layer{i}", p, 0.25, bias) for i, p in enumerate(patterns)]
-        return Valid(about, chain(name, layers))
+        return Valid(about, chain(name, layers), edit)
 
     base = generated("radix-net", **nets, direction=-1, index=2)
     n_in, n_out = base.shape
@@ -57,10 +60,11 @@ def generators() -> dict[str, Valid]:
         "identity": single("identity", "identity/1.", generated("identity", size=6)),
         "permuted": single(
             "permuted",
-            "permuted/1 with a permutation of the inputs, of the outputs, and of both.",
+            "permuted/1 with a permutation of the inputs, of the outputs, and of both (as u64).",
             permuted(square, np.roll(np.arange(16), 5), None),
             permuted(square, None, np.arange(16) ^ 5),
             permuted(square, np.arange(16)[::-1], np.roll(np.arange(16), 3)),
+            edit=wider_permutations,
         ),
         "permuted-wide": Valid(
             "permuted/1 of a rectangular layer, with a weight for each edge in canonical order.",

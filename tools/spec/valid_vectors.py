@@ -6,7 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from valid_edits import by_rows, newer_minor, other_text_types, stored_in_every_way, wider_indices
+from valid_edits import (
+    by_rows,
+    newer_minor,
+    other_text_types,
+    small_chunks,
+    stored_in_every_way,
+    wider_indices,
+)
 from vector_networks import (
     chain,
     graph,
@@ -162,7 +169,7 @@ def _descriptions() -> dict[str, Valid]:
         },
         other={"org.example.note": {"kept": [1, "two", 3.5]}},
     )
-    ext = {
+    ext: dict[str, Any] = {
         "org.example.radixfmt/matrix": np.arange(12, dtype=np.float64).reshape(3, 4) / 8,
         "org.example.radixfmt/deep/er/count": np.array(7, np.int16),
         "org.example.radixfmt/note": "Any text.",
@@ -201,7 +208,12 @@ def _storage() -> dict[str, Valid]:
     cube = numbers(5 * 4 * 3, "float64").reshape(5, 4, 3)
     plain = chain("storage", [*wide, layer("last", 24, 6)])
     mixed = replace(
-        plain, ext={"org.example.radixfmt/grid": grid, "org.example.radixfmt/cube": cube}
+        plain,
+        ext={
+            "org.example.radixfmt/grid": grid,
+            "org.example.radixfmt/cube": cube,
+            "org.example.radixfmt/early": numbers(10, "int32"),
+        },
     )
     return {
         "storage": Valid(
@@ -218,6 +230,7 @@ def _storage() -> dict[str, Valid]:
         "superblock-2": Valid(
             "Superblock of version 2, as HDF5 1.8 writes and reads it.",
             chain("superblock-2", wide, activation="Relu"),
-            settings={"compat": "1.8"},
+            small_chunks,
+            {"compat": "1.8"},
         ),
     }  # fmt: skip

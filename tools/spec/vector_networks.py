@@ -105,7 +105,7 @@ def quantized(name: str, n_in: int, n_out: int, dtype: str, each: int) -> rx.Lay
     codes = numbers(edges.nnz, dtype, start=2)
     zero = np.full(each, 128, np.uint8) if dtype == "uint8" else np.arange(each, dtype=np.int8) - 1
     codes = codes + (120 if dtype == "uint8" else 0)
-    scale = (np.arange(each, dtype=np.float32) + 1) / 8
+    scale = (np.arange(1, each + 1) / 8).astype(np.float32)
     return rx.Layer(name, edges, rx.Quantized(codes.astype(dtype), scale, zero), numbers(n_out))
 
 
