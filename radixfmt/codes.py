@@ -136,7 +136,7 @@ CODES: dict[str, Code] = {
         "1100 times its size all together.",
         _FOREIGN,
     ),
-    "RX1021": Code("error", "No chunk MUST skip a filter.", _REPACK),
+    "RX1021": Code("error", "No chunk MUST skip a filter.", _WRITE),
     "RX1022": Code("error", "A dataset's maximal shape MUST be its shape.", _REPACK),
     "RX1023": Code("error", "A fill value MUST be zero.", _REPACK),
     "RX1031": Code(
@@ -218,7 +218,7 @@ CODES: dict[str, Code] = {
     ),
     "RX3005": Code("error", "A dataset MUST have the length that the layer declares.", _WRITE),
     "RX3006": Code("error", "A dataset MUST have the type that is declared for it.", _WRITE),
-    "RX3007": Code("error", "A dataset MUST have a type that its role allows.", _REPACK),
+    "RX3007": Code("error", "A dataset MUST have a type that its role allows.", _WRITE),
     "RX3008": Code("error", "A shape MUST be two integers from 0 to 2^40.", _WRITE),
     "RX3009": Code(
         "error", "`nnz` MUST be an integer from 0 to n_in·n_out, at most 2^53 - 1.", _WRITE
@@ -278,7 +278,11 @@ CODES: dict[str, Code] = {
     "RX5001": Code("warning", "Values SHOULD NOT be NaN.", "find where training went wrong"),
     "RX5002": Code("warning", "Values SHOULD NOT be infinite.", "find where training went wrong"),
     "RX5003": Code("info", "A stored zero is an edge.", "prune it if no edge is meant"),
-    "RX5004": Code("error", "The one value of a topology-only layer MUST be the uint8 1.", _WRITE),
+    "RX5004": Code(
+        "error",
+        "The value of a topology-only layer MUST be 1, a bool 0 or 1.",
+        _WRITE,
+    ),
     "RX5005": Code("info", "Values that are all equal are smaller as `iso`.", _REPACK),
     "RX5006": Code(
         "warning",

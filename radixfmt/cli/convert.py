@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 def command(source: str, target: str, output: Output, **settings: Any) -> int:
     """Convert between formats; also repacks, brings up old drafts, extracts a layer, gives weights.
 
-    Formats: radixfmt (.rx.h5), graph-challenge (a folder of n<N>-l<k>.tsv), matrix-market (.mtx).
+    Formats: radixfmt (.rx.h5), graph-challenge (a folder of n<N>-l<k>.tsv), matrix-market (.mtx),
+    binsparse (.bsp.h5), npz (.npz, as scipy.sparse.save_npz).
     """
     from radixfmt.converters import convert
 

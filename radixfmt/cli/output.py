@@ -45,7 +45,7 @@ class Output:
     def note(self, text: str) -> None:
         """Say something beside the answer."""
         if self.verbosity >= 0 and not self.as_json:
-            click.echo(text, err=True)
+            click.echo(printable(text), err=True)
 
     def style(self, text: str, color: str) -> str:
         """Return `text` in a colour, where colour is wanted."""

@@ -131,9 +131,15 @@ def detect(path: Path) -> str:
     Raises:
         PathError: no registered format fits.
     """
+    fits = {
+        suffix: name
+        for name, entry in converter.items()
+        for suffix in entry.suffixes
+        if path.name.lower().endswith(suffix)
+    }
+    if fits:
+        return fits[max(fits, key=len)]
     for name, entry in converter.items():
-        if path.name.lower().endswith(entry.suffixes) and entry.suffixes:
-            return name
         if not entry.suffixes and path.is_dir():
             return name
     known = ", ".join(suffix for entry in converter.values() for suffix in entry.suffixes)

@@ -8,14 +8,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from radixfmt.errors import FormatError
+from radixfmt.storage.library_array import REPAIRABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from radixfmt.model.network import Network
 
-READ_APART = ("RX0104", "RX1031", "RX1042")
-"""Codes of what is not read from a stranger here: old superblocks, text of variable length."""
+READ_APART = ("RX0104", "RX1031", "RX1042", *REPAIRABLE)
+"""Codes of what is not read from a stranger here, but is where a crash ends nothing else."""
 
 
 def opened(

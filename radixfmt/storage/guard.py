@@ -17,6 +17,8 @@ from radixfmt.errors import FormatError, ParameterError
 from radixfmt.findings import Finding, refuse
 from radixfmt.limits import Limits
 from radixfmt.storage.chunks import GuardedArray
+from radixfmt.storage.library import forget_plugins, opened
+from radixfmt.storage.library_array import LibraryArray
 from radixfmt.storage.profile import is_fixed_text, is_variable_text, profile
 from radixfmt.storage.source import Source
 from radixfmt.storage.superblock import check_superblock
@@ -51,12 +53,6 @@ def guarded(method: F) -> F:
             return method(self, path, *args, **kwargs)
 
     return wrapper  # type: ignore[return-value]  # the same signature
-
-
-def forget_plugins() -> None:
-    """Empty HDF5's plugin path: the library runs what it finds there for filters it lacks."""
-    for i in reversed(range(h5py.h5pl.size())):
-        h5py.h5pl.remove(i)
 
 
 class Guard:
@@ -225,6 +221,14 @@ class Guard:
         known = self.check(node, path, largest_rank=largest_rank, text=False)
         return GuardedArray(self._source, node, known)
 
+    @guarded
+    def unprofiled(self, path: str) -> LibraryArray:
+        """Return a dataset that breaks the profile in one of the ways of `REPAIRABLE`.
+
+        Only for trusted files: the HDF5 library reads it by itself.
+        """
+        return LibraryArray(self.file, path, h5py.Dataset(self._dataset(path)))
+
     def check(
         self, node: Any, path: str, *, largest_rank: int = 1, text: bool | None = None
     ) -> Profile:
@@ -257,14 +261,14 @@ class Guard:
     def _open(self, path: str | os.PathLike[str], identity: tuple[int, int]) -> bool:
         """Open the file; return whether it is the one whose superblock was checked."""
         self._source = Source(path)
-        opened = None
+        h5 = None
         try:
-            opened = self._h5 = h5py.File(path, "r", locking="best-effort")
+            h5 = self._h5 = opened(path)
             status = os.fstat(self._h5.id.get_vfd_handle())
             self.tree = Tree(h5py.h5g.open(self._h5.id, b"/"))
         except (*BROKEN, MemoryError) as error:
-            if opened is not None:  # or the library would keep what it has seen of the file
-                opened.close()
+            if h5 is not None:  # or the library would keep what it has seen of the file
+                h5.close()
             self._source.close()
             if self._source.identity != identity:
                 return False

@@ -108,6 +108,8 @@ class LayerHeader:
                     "length", f"1 or n_out = {shape[1]}", str(access.get("length", int)), "RX3012"
                 )
             bias = {"dtype": access.get("dtype", str), "length": access.get("length", int)}
+        if kind == "linear" and fields.has("geometry"):
+            raise fields.wrong("geometry", "none: the layer is linear", "one")
         digests = fields.into("digests")
         return cls(
             fields.get("name", str),

@@ -86,6 +86,12 @@ class Manifest:
             said = fields.get(key, str)
             if said != expected:
                 raise fields.wrong(key, f"{expected}, as the root attribute", said[:40], "RX2009")
+        tensors = tuple(_tensor(tensor) for tensor in fields.each("tensors"))
+        for i, tensor in enumerate(tensors):
+            if tensor.name in {other.name for other in tensors[:i]}:
+                raise fields.wrong(
+                    f"tensors/{i}/name", "each tensor once", repr(tensor.name)[:60], "RX6004"
+                )
         requires = tuple(fields.items("requires", str))
         unknown = sorted({name for name in requires if not _known(name)})
         if unknown:
@@ -101,7 +107,7 @@ class Manifest:
             tuple(_node(node) for node in graph.each("nodes")),
             tuple(_value(value) for value in graph.each("inputs")),
             tuple(_value(value) for value in graph.each("outputs")),
-            tuple(_tensor(tensor) for tensor in fields.each("tensors")),
+            tensors,
             _metadata(fields.into("metadata")),
             requires,
             tuple(fields.items("profile", str, default=[])),
@@ -174,6 +180,8 @@ def _node(fields: Fields) -> Node:
 
 def _attribute(fields: Fields) -> Attribute:
     """Return the value of `{"int": 1}`, `{"floats": […]}` and alike."""
+    if len(fields.value) != 1:
+        raise fields.wrong("", "one member", str(sorted(fields.value))[:60])
     if fields.has("int"):
         return fields.get("int", int)
     if fields.has("string"):
@@ -200,6 +208,10 @@ def _metadata(fields: Fields) -> Metadata:
     for name, value in fields.value.items():
         if value in ("", [], {}):
             raise fields.wrong(name, "a member that says something, or none", repr(value))
+    for author in fields.each("authors") if fields.has("authors") else ():
+        author.get("name", str)
+        author.get("orcid", str, "")
+        author.value  # noqa: B018  the rest is theirs to say
     known = {field.name for field in dataclass_fields(Metadata)} - {"other"}
     return Metadata(
         fields.get("name", str, ""),

@@ -21,13 +21,16 @@ from radixfmt.model.layer import Layer
 from radixfmt.model.network import LazyLayers, Network
 from radixfmt.model.pattern import Pattern
 from radixfmt.storage.file import File
+from radixfmt.storage.library_array import REPAIRABLE
 from radixfmt.storage.manifest import LARGEST_RANK, PATH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from radixfmt.encodings import StoredArray
+    from radixfmt.storage.chunks import GuardedArray
     from radixfmt.storage.header import LayerHeader
+    from radixfmt.storage.library_array import LibraryArray
 
 
 class Reader(File):
@@ -51,7 +54,7 @@ class Reader(File):
             FormatError: RX3005, RX3006, or as reading any dataset.
         """
         path, declared = f"/tensors/{i:06d}", self.manifest.tensors[i]
-        array = self.guard.array(path, largest_rank=LARGEST_RANK)
+        array = self._array(path, largest_rank=LARGEST_RANK)
         stored = "uint8" if declared.dtype == "bool" else declared.dtype
         for code, what, expected, actual in (
             ("RX3006", "stored type", stored, array.dtype.name),
@@ -61,7 +64,16 @@ class Reader(File):
                 raise self.guard.refuse(
                     code, f"{what} is not the declared one", path, expected=expected, actual=actual
                 )
-        return array.read().astype(dtype_of(declared.dtype), copy=False)
+        values = array.read()
+        if declared.dtype == "bool" and (values > 1).any():
+            raise self.guard.refuse(
+                "RX5004",
+                "a bool that is neither",
+                path,
+                expected="0 or 1",
+                actual=str(values.max()),
+            )
+        return values.astype(dtype_of(declared.dtype), copy=False)
 
     def ext(self) -> dict[str, NDArray[Any] | str]:
         """Return what /ext holds, arrays and texts by path."""
@@ -74,10 +86,24 @@ class Reader(File):
                 if self.guard.kind(path) == "group":
                     waiting.append(path)
                 elif self.guard.is_text(path):
-                    found[path[5:]] = self.guard.text(path).decode("utf-8", "replace")
+                    found[path[5:]] = self._text(path)
                 else:
-                    found[path[5:]] = self.guard.array(path, largest_rank=LARGEST_RANK).read()
+                    found[path[5:]] = self._array(path, largest_rank=LARGEST_RANK).read()
         return dict(sorted(found.items()))
+
+    def _array(self, path: str, *, largest_rank: int = 1) -> GuardedArray | LibraryArray:
+        try:
+            return self.guard.array(path, largest_rank=largest_rank)
+        except FormatError as error:
+            if not (self.guard.trusted and error.code in REPAIRABLE):
+                raise
+            return self.guard.unprofiled(path)
+
+    def _text(self, path: str) -> str:
+        try:
+            return self.guard.text(path).decode()
+        except UnicodeDecodeError as error:
+            raise self.guard.refuse("RX2002", f"not UTF-8 at byte {error.start}", path) from None
 
     def network(self) -> Network:
         """Return the network, its layers lazy; it closes this file.
@@ -111,9 +137,7 @@ class Reader(File):
         edges = pattern_encoding[header.pattern["encoding"]]
         weights = value_encoding[header.values["encoding"]]
         names = edges.arrays_of(header.pattern)
-        arrays: dict[str, StoredArray] = {
-            name: self.guard.array(f"{path}/{name}") for name in names
-        }
+        arrays: dict[str, StoredArray] = {name: self._array(f"{path}/{name}") for name in names}
         pattern = edges.decode(header.shape, header.nnz, arrays, header.pattern)
         vectors: dict[str, Any] = {
             name: self._vector(f"{path}/{name}", wanted)
@@ -135,7 +159,7 @@ class Reader(File):
         )
 
     def _vector(self, path: str, wanted: Vector) -> StoredArray:
-        array = self.guard.array(path)
+        array = self._array(path)
         if array.dtype.name != wanted.dtype:
             raise self.guard.refuse(
                 "RX3006",

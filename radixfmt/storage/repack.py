@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from radixfmt.storage.manifest import PATH
 from radixfmt.storage.reader import Reader
 from radixfmt.storage.structure import walk
+from radixfmt.storage.verify import verified
 
 if TYPE_CHECKING:
     import os
@@ -28,11 +29,11 @@ def open_for_repack(
 
     Raises:
         PathError: missing, a folder, or the system refuses.
-        FormatError: the file breaks the specification.
+        FormatError: the file breaks the specification, or its content its digests.
     """
     file = Reader(path, trusted=trusted, drafts=True)
     try:
-        return file.network(), list(_dropped(file))
+        return verified(file, file.network()), list(_dropped(file))
     except BaseException:
         file.guard.close()
         raise

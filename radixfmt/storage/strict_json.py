@@ -9,7 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from radixfmt.findings import Finding, refuse
-from radixfmt.model.canonical import LARGEST_INTEGER
+from radixfmt.model.canonical import LARGEST_INTEGER, canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,11 +79,17 @@ class _Hooks:
             self.fail("RX2004", f"the key {twice[:40]!r} stands twice")
         return found
 
-    def integer(self, text: str) -> int:
-        """Return an integer that every JSON reader holds exactly."""
-        if len(text) > 17 or abs(int(text)) > LARGEST_INTEGER:
-            self.fail("RX2005", f"integer {text[:40]} is beyond 2^53 - 1; write it as a string")
-        return int(text)
+    def integer(self, text: str) -> int | float:
+        """Return an integer that every JSON reader holds exactly, or a float without a fraction.
+
+        RFC 8785 spells floats up to 1e21 in digits alone; other integers of that size are lost in
+        readers that hold doubles.
+        """
+        if len(text) <= 17 and abs(int(text)) <= LARGEST_INTEGER:
+            return int(text)
+        if len(text) <= 22 and canonical_json(float(text)) == text:
+            return float(text)
+        return self.fail("RX2005", f"integer {text[:40]} is beyond 2^53 - 1; write it as a string")
 
     def real(self, text: str) -> float:
         """Return a finite number."""

@@ -78,9 +78,7 @@ def bases(tmp_path_factory, small):
     }
     found = {name: folder / f"{name}.rx.h5" for name in networks}
     for name, network in networks.items():
-        rx.write(
-            found[name], network, storage="procedural" if name == "procedural" else "explicit"
-        )
+        rx.write(found[name], network, storage="procedural" if name == "procedural" else "explicit")
     return found
 
 

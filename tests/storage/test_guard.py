@@ -9,8 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 import zlib
+from pathlib import Path
 
 import h5py
 import ml_dtypes

@@ -12,22 +12,16 @@ from radixfmt.model.digest import (
     dense_digest,
     digests,
     layer_digests,
-    values_digest,
-    with_vectors,
 )
+from radixfmt.storage.verify import CODES, as_declared
 from radixfmt.validation.checks import View, check
 from radixfmt.validation.report import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from radixfmt.model.layer import Layer
     from radixfmt.storage.header import LayerHeader
 
-LAYER_CODES = {
-    "pattern": "RX8001", "values": "RX8002", "bias": "RX8003", "scale": "RX8003",
-    "zero_point": "RX8003",
-}  # fmt: skip
 ROOT_CODES = {"topology": "RX8004", "content": "RX8005", "metadata": "RX8008"}
 
 SPELLING = re.compile(r"rx1r?:[0-9a-f]{64}")
@@ -46,12 +40,12 @@ def digest(view: View) -> Iterator[Finding]:
         cost = _cost(header)
         if cost > budget and "pattern" in header.digests:
             left_out += 1
-            found.append(_as_declared(layer, header))
+            found.append(as_declared(layer, header))
         else:
             budget -= cost
             found.append(layer_digests(layer))
         for name, computed in found[-1].as_json().items():
-            code = LAYER_CODES[name]
+            code = CODES[name]
             if name == "pattern" and header.pattern["encoding"] == "procedural":
                 code = "RX7004"
             yield from _compare(
@@ -84,13 +78,6 @@ def _cost(header: LayerHeader) -> int:
     if header.pattern["encoding"] != "procedural" or header.nnz > EXPANSION_LIMIT:
         return 0
     return header.nnz + header.shape[1]
-
-
-def _as_declared(layer: Layer, header: LayerHeader) -> LayerDigests:
-    """Return a layer's digests with those that rest on its edges taken from the file."""
-    one = header.values["encoding"] == "iso"
-    values = header.digests.get("values") if one else values_digest(layer)
-    return with_vectors(layer, header.digests["pattern"], values)
 
 
 def _compare(

@@ -32,6 +32,9 @@ def manifest(view: View) -> Iterator[Finding]:
             expected=", ".join(missing)[:200],
             actual=str(list(file.manifest.requires))[:200],
         )
+    listed = {f"{i:06d}" for i in range(len(file.manifest.tensors))}
+    for name in sorted(set(file.guard.names("/tensors")) - listed):
+        yield Finding("RX3004", "a tensor that the manifest does not list", f"/tensors/{name}")
     texts = [(PATH, file.guard.text(PATH))]
     for i in range(len(view.headers)):
         path = f"/layers/{i:06d}"
