@@ -422,7 +422,8 @@ def test_a_graph_of_our_operators_alone_needs_no_onnx(tmp_path, monkeypatch):
 METADATA = {
     "63-license": (metadata(license="free"), "RX2101", "/license"),
     "63-orcid": (
-        metadata(authors=[{"name": "A", "orcid": "0000-0002-1825-0098"}]), "RX2102", "/authors/0/orcid",
+        metadata(authors=[{"name": "A", "orcid": "0000-0002-1825-0098"}]),
+        "RX2102", "/authors/0/orcid",
     ),
     "doi": (metadata(citation=[{"doi": "doi.org/x"}]), "RX2102", "/citation/0/doi"),
     "created": (metadata(created="yesterday"), "RX2102", "/created"),
