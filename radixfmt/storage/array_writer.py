@@ -9,6 +9,7 @@ import h5py  # noqa: TID253  this package is the one that writes HDF5
 import numpy as np
 
 from radixfmt.storage.codec import encode
+from radixfmt.storage.profile import BFLOAT16
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -113,13 +114,8 @@ def creation_settings() -> Any:
 
 
 def stored_type(dtype: np.dtype[Any]) -> Any:
-    """Return the HDF5 type of elements; bfloat16 is built by hand, since h5py makes it opaque."""
-    if dtype.name != "bfloat16":
-        return h5py.h5t.py_create(dtype.newbyteorder("<"))
-    kind = h5py.h5t.IEEE_F16LE.copy()
-    kind.set_fields(15, 7, 8, 0, 7)
-    kind.set_ebias(127)
-    return kind
+    """Return the HDF5 type of elements."""
+    return BFLOAT16 if dtype.name == "bfloat16" else h5py.h5t.py_create(dtype.newbyteorder("<"))
 
 
 def _encoded(chunk: NDArray[Any], dtype: np.dtype[Any], level: int) -> bytes:

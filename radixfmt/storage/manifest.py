@@ -87,11 +87,13 @@ class Manifest:
             if said != expected:
                 raise fields.wrong(key, f"{expected}, as the root attribute", said[:40], "RX2009")
         tensors = tuple(_tensor(tensor) for tensor in fields.each("tensors"))
+        names: set[str] = set()
         for i, tensor in enumerate(tensors):
-            if tensor.name in {other.name for other in tensors[:i]}:
+            if tensor.name in names:
                 raise fields.wrong(
                     f"tensors/{i}/name", "each tensor once", repr(tensor.name)[:60], "RX6004"
                 )
+            names.add(tensor.name)
         requires = tuple(fields.items("requires", str))
         unknown = sorted({name for name in requires if not _known(name)})
         if unknown:

@@ -24,18 +24,21 @@ ZSTD = 32015
 
 
 def _bfloat16() -> Any:
+    """Return the type built by hand, since h5py makes bfloat16 opaque."""
     kind = h5py.h5t.IEEE_F16LE.copy()
     kind.set_fields(15, 7, 8, 0, 7)
     kind.set_ebias(127)
     return kind
 
 
+BFLOAT16 = _bfloat16()
+
 STANDARD = {
     (h5py.h5t.INTEGER, 1): {"int8": h5py.h5t.STD_I8LE, "uint8": h5py.h5t.STD_U8LE},
     (h5py.h5t.INTEGER, 2): {"int16": h5py.h5t.STD_I16LE, "uint16": h5py.h5t.STD_U16LE},
     (h5py.h5t.INTEGER, 4): {"int32": h5py.h5t.STD_I32LE, "uint32": h5py.h5t.STD_U32LE},
     (h5py.h5t.INTEGER, 8): {"int64": h5py.h5t.STD_I64LE, "uint64": h5py.h5t.STD_U64LE},
-    (h5py.h5t.FLOAT, 2): {"float16": h5py.h5t.IEEE_F16LE, "bfloat16": _bfloat16()},
+    (h5py.h5t.FLOAT, 2): {"float16": h5py.h5t.IEEE_F16LE, "bfloat16": BFLOAT16},
     (h5py.h5t.FLOAT, 4): {"float32": h5py.h5t.IEEE_F32LE},
     (h5py.h5t.FLOAT, 8): {"float64": h5py.h5t.IEEE_F64LE},
 }
