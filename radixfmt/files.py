@@ -7,6 +7,7 @@ import os
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_IMODE
 from typing import TYPE_CHECKING, Any
 
 from radixfmt.errors import PathError, TargetExistsError
@@ -16,24 +17,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""How the system says that a path which can be used names nothing."""
+
+
 def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    """Return `path` if a file may be written there; call it before the work starts.
+    """Return the file that `path` means, links followed, if it may be written.
+
+    Call it before the work starts.
 
     Raises:
         TargetExistsError: it exists and `overwrite` is false.
         PathError: it is a folder or a special file, or its folder is missing or not writable.
     """
-    target = a_path(path)
+    target = _followed(path)
     if target.is_dir():
-        raise PathError(f"{target}: expected a file to write, got a folder")
+        raise PathError(f"{path}: expected a file to write, got a folder")
     if target.exists() and not target.is_file():
-        raise PathError(f"{target}: expected a regular file to write, got a special file")
+        raise PathError(f"{path}: expected a regular file to write, got a special file")
     if target.exists() and not overwrite:
-        raise _exists(target)
+        raise _exists(path)
     if not target.parent.is_dir():
-        raise PathError(f"{target}: its folder does not exist", hint=f"mkdir -p {target.parent}")
+        raise PathError(f"{path}: its folder does not exist", hint=f"mkdir -p {target.parent}")
     if not os.access(target.parent, os.W_OK):
-        raise PathError(f"{target}: its folder is not writable")
+        raise PathError(f"{path}: its folder is not writable")
     return target
 
 
@@ -41,7 +48,8 @@ def a_path(path: str | bytes | os.PathLike[Any]) -> Path:
     """Return `path` as the system can use it.
 
     Raises:
-        PathError: empty, with a NUL inside, too long, or no path at all.
+        PathError: empty, with a NUL inside, too long, no path at all, or in a folder that may not
+            be looked into.
     """
     try:
         name = os.fsdecode(path)
@@ -51,7 +59,7 @@ def a_path(path: str | bytes | os.PathLike[Any]) -> Path:
     except (TypeError, ValueError) as error:
         raise PathError(f"{path!r}: expected a path: {error}") from None
     except OSError as error:
-        if isinstance(error, PathError) or error.errno == errno.ENAMETOOLONG:
+        if isinstance(error, PathError) or error.errno not in ABSENT:
             raise PathError(f"{str(path)[:80]}: {error.strerror or error}") from None
     return Path(name)
 
@@ -61,7 +69,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path
     """Yield a temporary path beside `path`; on success it becomes `path`, on failure it goes.
 
     The bytes reach the disk before the name changes, so that after a crash there is the old file
-    or the whole new one.
+    or the whole new one. A link stays and its target is replaced; permissions stay too.
 
     Raises:
         TargetExistsError: as `check_target`, also when the target appears meanwhile.
@@ -71,18 +79,21 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path
     temporary = _beside(target)
     try:
         yield temporary
-        _sync(temporary)
         if overwrite:
+            _keep_mode(target, temporary)
+            _sync(temporary)
             temporary.replace(target)
         else:
+            _sync(temporary)
             _claim(temporary, target)
         _sync(target.parent)
     except OSError as error:
         if isinstance(error, PathError | TargetExistsError):
             raise
-        raise PathError(f"{target}: cannot write: {error.strerror or error}") from error
+        raise PathError(f"{path}: cannot write: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what the system refused before is the error to tell
+            temporary.unlink()
 
 
 def check_folder(path: str | os.PathLike[str], *, overwrite: bool, ours: re.Pattern[str]) -> Path:
@@ -96,16 +107,19 @@ def check_folder(path: str | os.PathLike[str], *, overwrite: bool, ours: re.Patt
 
     Raises:
         TargetExistsError: `path` holds something that would be lost.
-        PathError: `path` is no folder, or its own folder does not exist.
+        PathError: `path` is no folder, its own folder does not exist, or the system refuses.
     """
-    target = a_path(path).resolve()  # a link to a folder means that folder
+    target = _followed(path)
     if target.exists() and not target.is_dir():
         raise PathError(f"{path}: expected a folder to write, got a file")
     if not target.parent.is_dir():
         raise PathError(f"{path}: its folder does not exist", hint=f"mkdir -p {target.parent}")
-    held = sorted(target.iterdir()) if target.is_dir() else []
+    try:
+        held = sorted(target.iterdir()) if target.is_dir() else []
+    except OSError as error:
+        raise PathError(f"{path}: {error.strerror or error}") from None
     if held and not overwrite:
-        raise _exists(Path(path))
+        raise _exists(path)
     for entry in held:
         if entry.is_symlink() or not entry.is_file() or not ours.fullmatch(entry.name):
             raise TargetExistsError(
@@ -132,6 +146,7 @@ def replacing_folder(
         yield temporary
         check_folder(path, overwrite=overwrite, ours=ours)
         if target.is_dir():
+            _keep_mode(target, temporary)
             target.rename(old)
         try:
             temporary.rename(target)
@@ -149,14 +164,26 @@ def replacing_folder(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _exists(target: Path) -> TargetExistsError:
+def _followed(path: str | os.PathLike[str]) -> Path:
+    """Return what a path means where it is a link; links in a circle mean themselves."""
+    return Path(os.path.realpath(a_path(path)))
+
+
+def _exists(path: str | os.PathLike[str]) -> TargetExistsError:
     return TargetExistsError(
-        f"{target}: exists already", hint="add --overwrite (overwrite=True) to replace it"
+        f"{path}: exists already", hint="add --overwrite (overwrite=True) to replace it"
     )
 
 
 def _beside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
+    """Return a free name in the same folder, short whatever the target is called."""
+    return target.with_name(f".{os.urandom(8).hex()}.tmp")
+
+
+def _keep_mode(old: Path, new: Path) -> None:
+    """Give `new` the permissions of `old`, if that exists."""
+    if old.exists() and S_IMODE(old.stat().st_mode) != S_IMODE(new.stat().st_mode):
+        new.chmod(S_IMODE(old.stat().st_mode))
 
 
 def _claim(temporary: Path, target: Path) -> None:

@@ -177,7 +177,7 @@ def _model(source: Any, lowering: str, target: str) -> bytes | str:
     if isinstance(source, str | os.PathLike) and not os.fspath(source).endswith(".onnx"):
         from radixfmt.storage import reader
 
-        with reader.open(source) as network:
+        with reader.open(source, verify=True) as network:
             return _model(network, lowering, target)
     if lowering != "auto":
         raise ParameterError(

@@ -100,7 +100,7 @@ def _prepare(job: Job, config: Mapping[str, Any]) -> tuple[Ready, NDArray[np.flo
     _rehearse(job)
     clock = Clock()
     with clock("read"):
-        network = read(job.path)
+        network = read(job.path, verify=True)
     x = samples(network, job.settings.batch, job.seed)
     return engine[job.engine](network, job.settings, config, clock), x, clock
 

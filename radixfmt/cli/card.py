@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from typing import TYPE_CHECKING, Any
+
+from radixfmt.cli.output import printable
 
 if TYPE_CHECKING:
     from radixfmt.model.metadata import Metadata
@@ -15,12 +19,13 @@ def as_card(record: dict[str, Any], metadata: Metadata) -> str:
     front = ["---", "library_name: radixfmt", "tags: [sparse, radixfmt]"]
     if metadata.license:
         front.append(f"license: {json.dumps(metadata.license)}")
+    title = _line(record["name"]) or "A sparse network"
     lines = [
         *front,
         "---",
-        f"# {record['name'] or 'A sparse network'}",
+        f"# {title}",
         "",
-        *([metadata.description, ""] if metadata.description else []),
+        *([*map(_line, metadata.description.splitlines()), ""] if metadata.description else []),
         "| | |",
         "|---|---|",
         f"| layers | {len(shape)} |",
@@ -32,11 +37,11 @@ def as_card(record: dict[str, Any], metadata: Metadata) -> str:
         f"| format | radixfmt {record['format_version']} |",
     ]
     lines += [
-        f"| made by | {step.get('tool', '')} {step.get('activity', '')} "
-        f"`{json.dumps(step.get('parameters', {}))[:200]}` |"
+        f"| made by | {_line(step.get('tool', ''))} {_line(step.get('activity', ''))} "
+        f"{_line(json.dumps(step.get('parameters', {}))[:200])} |"
         for step in metadata.provenance
     ]
-    return "\n".join(lines)
+    return "\n".join(printable(line) for line in lines)
 
 
 def as_bibtex(record: dict[str, Any], metadata: Metadata) -> str:
@@ -60,9 +65,15 @@ def as_bibtex(record: dict[str, Any], metadata: Metadata) -> str:
     return "\n".join(entries)
 
 
+def _line(value: object) -> str:
+    """Return a stranger's text as one line that Markdown and HTML take for text."""
+    text = html.escape(" ".join(str(value).split()), quote=False)
+    return re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", text)
+
+
 def _entry(kind: str, key: str, fields: dict[str, str]) -> str:
     inside = ",\n".join(
-        f"  {name} = {{{value.replace('{', '').replace('}', '')}}}"
+        f"  {name} = {{{printable(re.sub(r'[{}]', '', ' '.join(value.split())))}}}"
         for name, value in fields.items()
         if value
     )

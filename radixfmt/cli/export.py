@@ -57,7 +57,7 @@ def command(
     from radixfmt.storage.reader import open  # noqa: A004  the public name is rx.open
 
     check_target(target, overwrite=overwrite)
-    with open(file) as network:
+    with open(file, verify=True) as network:
         make = partial(export, lowering=lowering, target=device, layout=layout)
         made = make(network, batch=batch)
         found = None

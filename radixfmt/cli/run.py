@@ -110,7 +110,7 @@ def _reference(file: str, source: str, **settings: Any) -> tuple[NDArray[Any], f
     for name, usual in (("device", ("auto", "cpu")), ("lowering", ("auto",))):
         if settings[name] not in usual:
             raise click.UsageError(f"--{name} is for --backend ort, got {settings[name]!r}")
-    with open(file) as network:
+    with open(file, verify=True) as network:
         check(network)
         x = read_samples(source, width(network))
         began = time.perf_counter()

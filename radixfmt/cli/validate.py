@@ -19,7 +19,7 @@ COLORS = {"error": "red", "warning": "yellow", "info": "blue"}
 
 @click.command(epilog="Example: radixfmt validate net.rx.h5")
 @click.argument("files", nargs=-1, metavar="FILE...")
-@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--strict", is_flag=True, help="Warnings count as errors, and so do checks left out.")
 @click.option("--select", multiple=True, metavar="CODE", help="List only codes that begin so.")
 @click.option("--ignore", multiple=True, metavar="CODE", help="List no codes that begin so.")
 @click.option("--expand", is_flag=True, help="Make generated layers however large, to check them.")
@@ -93,6 +93,8 @@ def as_text(report: Report, output: Output) -> str:
     ]
     verdict = output.style("valid", "green") if report.ok else output.style("not valid", "red")
     version = f" (radixfmt {printable(report.format_version)})" if report.format_version else ""
+    if report.ok and report.skipped:
+        verdict += ", as far as it was checked"
     hidden = ""
     if (
         not report.ok

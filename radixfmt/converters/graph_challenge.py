@@ -16,6 +16,7 @@ from radixfmt.converters.triples import format_triples, read_triples
 from radixfmt.errors import InputError, UnsupportedError
 from radixfmt.files import replacing_folder
 from radixfmt.model.digest import EXPANSION_LIMIT
+from radixfmt.model.entries import widened
 from radixfmt.model.layer import Layer
 from radixfmt.model.metadata import Metadata
 from radixfmt.model.network import LazyLayers, Network, chain
@@ -70,7 +71,8 @@ class GraphChallenge:
         """Write one file per layer; weights of a topology-only layer are written as 1.
 
         Raises:
-            UnsupportedError: layers that are not square and of one size, or too large for text.
+            UnsupportedError: layers that are not square and of one size, or too large for text; a
+                weight that is not finite as float32.
         """
         headers = network.headers
         sizes = {size for _, shape in headers for size in shape}
@@ -91,11 +93,13 @@ class GraphChallenge:
                     )
                 if layer.bias is not None:
                     losses.add("biases")
-                if layer.dtype is None:
+                plain, lost = widened(layer)
+                losses.update(lost)
+                if plain.dtype is None:
                     losses.add("that there are no weights (written as 1)")
-                elif layer.dtype != np.float32:
-                    losses.add(f"weight type {layer.dtype.name} (nine digits are written)")
-                (folder / f"n{neurons}-l{i + 1}.tsv").write_bytes(_format_layer(layer))
+                elif plain.dtype != np.float32:
+                    losses.add(f"weight type {plain.dtype.name} (read back as float32)")
+                (folder / f"n{neurons}-l{i + 1}.tsv").write_bytes(_format_layer(plain))
         return sorted(losses), None
 
 
@@ -142,7 +146,10 @@ def _format_layer(layer: Layer) -> bytes:
         values = np.ones(1) if weights is None else weights
         parts.append(
             format_triples(
-                columns.indices, destinations, np.broadcast_to(values, columns.indices.shape)
+                columns.indices,
+                destinations,
+                np.broadcast_to(values, columns.indices.shape),
+                what=f"graph-challenge: {layer.name}",
             )
         )
     return b"".join(parts)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from radixfmt.converters import converter
 from radixfmt.errors import InputError, UnsupportedError
 from radixfmt.files import replacing
-from radixfmt.model.entries import LARGEST_SIDE
+from radixfmt.model.entries import LARGEST_SIDE, widened
 from radixfmt.model.layer import Layer
 from radixfmt.model.metadata import Metadata
 from radixfmt.model.network import Network, chain
@@ -73,18 +73,16 @@ class MatrixMarket:
                 f"matrix-market: expected one linear layer, got {len(network.headers)} layers",
                 hint="choose one with --layer N (from 0)",
             )
-        layer = network.layers[0]
+        layer, losses = widened(network.layers[0])
+        losses = ["names and metadata", "the graph: activations", *losses]
         matrix = layer.pattern.to_scipy(layer.weights)
+        field: Literal["pattern", "real", "integer"] = "pattern"
+        if layer.dtype is not None:
+            field = "real" if layer.dtype.kind == "f" else "integer"
         with replacing(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
-            scipy.io.mmwrite(
-                stream,
-                matrix,
-                field="pattern" if layer.dtype is None else "real",
-                symmetry="general",
-            )
-        losses = ["names and metadata", "the graph: activations"]
-        if layer.dtype not in (None, np.float32, np.float64):
-            losses.append(f"weight type {layer.dtype} (read back as the narrowest exact float)")
+            scipy.io.mmwrite(stream, matrix, field=field, symmetry="general")
+        if field == "integer":
+            losses.append(f"weight type {layer.dtype} (read back as a float)")
         return losses + (["biases"] if layer.bias is not None else []), None
 
 

@@ -17,7 +17,15 @@ import numpy as np
 from radixfmt.converters import converter
 from radixfmt.errors import InputError, PathError, UnsupportedError
 from radixfmt.files import replacing
-from radixfmt.model.entries import most_bytes, owners, pattern_of, positions, weights_of
+from radixfmt.model.entries import (
+    most_bytes,
+    most_entries,
+    owners,
+    pattern_of,
+    positions,
+    weights_of,
+    widened,
+)
 from radixfmt.model.layer import Layer
 from radixfmt.model.metadata import Metadata
 from radixfmt.model.network import Network, chain
@@ -41,9 +49,6 @@ LARGEST_EMPTY = 1 << 20
 
 LARGEST_HEADER = 10_000
 """Bytes of the text in front of an array; numpy reads no more either."""
-
-FOREIGN = ("float16", "bfloat16")
-"""Types of weights that scipy's matrices do not hold."""
 
 
 class Npz:
@@ -99,17 +104,10 @@ class Npz:
                 f"npz: expected one linear layer, got {len(network.headers)} layers",
                 hint="choose one with --layer N (from 0)",
             )
-        layer = network.layers[0]
-        losses = ["names and metadata", "the graph: activations"]
+        layer, losses = widened(network.layers[0])
+        losses = ["names and metadata", "the graph: activations", *losses]
         weights: Any = layer.weights
-        if weights is None:
-            weights = np.ones(1, np.bool_)
-        elif weights.dtype.name in FOREIGN:
-            losses.append(f"weight type {weights.dtype.name} (the same values, as float32)")
-            weights = weights.astype(np.float32)
-        if layer.quantized is not None:
-            losses.append("the quantised codes (their float32 values are written)")
-        matrix = layer.pattern.to_scipy(weights)
+        matrix = layer.pattern.to_scipy(np.ones(1, np.bool_) if weights is None else weights)
         with replacing(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
             sp.save_npz(stream, matrix, compressed=options.get("small", False))
         return losses + (["biases"] if layer.bias is not None else []), None
@@ -127,12 +125,13 @@ class _Archive:
         self.file = str(path)
         try:
             self._zip = zipfile.ZipFile(path)
-            most = most_bytes(path.stat().st_size)
+            size = path.stat().st_size
         except OSError as error:
             raise PathError(f"{path}: {error.strerror or error}") from None
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise self.wrong(f"is no zip archive: {error}") from None
         members = self._zip.infolist()
+        most, self._most_entries = most_bytes(size), most_entries(size)
         self._names = [member.filename for member in members]
         declared = sum(member.file_size for member in members)
         if declared > most:
@@ -181,6 +180,19 @@ class _Archive:
         found = np.frombuffer(data, dtype)
         return found.reshape(shape, order="F" if by_column else "C")
 
+    def values(self) -> NDArray[Any]:
+        """Return the values of the entries, which are as many as the memory of a reader can hold.
+
+        Raises:
+            InputError: as `array`, or there are more.
+        """
+        found = self.array("data")
+        if found.size > self._most_entries:
+            raise self.wrong(
+                f"it holds {found.size} entries; at most {self._most_entries} are read from it"
+            )
+        return found
+
 
 HEADERS: dict[Any, Callable[..., Any]] = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -190,7 +202,9 @@ HEADERS: dict[Any, Callable[..., Any]] = {
 
 def _compressed(archive: _Archive, shape: Shape, *, by_column: bool) -> Entries:
     """Return rows, columns and values of CSR or CSC."""
-    minor, values = archive.array("indices"), archive.array("data")
+    minor, values = archive.array("indices"), archive.values()
+    if values.shape != minor.shape:  # or the values would not bound what is made below
+        raise archive.wrong(f"values of shape {values.shape} for {minor.shape} indices")
     lines = shape[1] if by_column else shape[0]
     major = owners(archive.array("indptr"), lines, minor.size, file=archive.file)
     return (minor, major, values) if by_column else (major, minor, values)
@@ -209,13 +223,13 @@ def _coo(archive: _Archive, _: Shape) -> Entries:
         coords = archive.array("coords")
         if coords.ndim != 2 or len(coords) != 2:
             raise archive.wrong(f"its `coords` are of shape {coords.shape}")
-        return coords[0], coords[1], archive.array("data")
-    return archive.array("row"), archive.array("col"), archive.array("data")
+        return coords[0], coords[1], archive.values()
+    return archive.array("row"), archive.array("col"), archive.values()
 
 
 def _bsr(archive: _Archive, shape: Shape) -> Entries:
     """Return all cells of all blocks."""
-    values, indices = archive.array("data"), archive.array("indices")
+    values, indices = archive.values(), archive.array("indices")
     if values.ndim != 3 or 0 in values.shape[1:] or indices.shape != values.shape[:1]:
         raise archive.wrong(f"blocks of shape {values.shape} for {indices.shape} indices")
     height, width = values.shape[1:]
@@ -232,7 +246,7 @@ def _bsr(archive: _Archive, shape: Shape) -> Entries:
 
 def _dia(archive: _Archive, shape: Shape) -> Entries:
     """Return what is not zero on the diagonals and inside the matrix."""
-    values, offsets = archive.array("data"), archive.array("offsets")
+    values, offsets = archive.values(), archive.array("offsets")
     if values.ndim != 2 or offsets.shape != values.shape[:1] or offsets.dtype.kind not in "iu":
         raise archive.wrong(f"diagonals of shape {values.shape} for {offsets.shape} offsets")
     columns = np.broadcast_to(np.arange(values.shape[1]), values.shape)

@@ -16,6 +16,7 @@ from radixfmt.converters.matrix_market import read_matrix
 from radixfmt.converters.triples import format_triples, read_triples
 from radixfmt.errors import InputError, PathError
 from radixfmt.files import a_path, replacing
+from radixfmt.model.dtypes import FOREIGN_TYPES
 
 if TYPE_CHECKING:
     import os
@@ -78,6 +79,7 @@ def write_samples(
     Raises:
         PathError: a suffix that is not known, or the system refuses.
         TargetExistsError: the file exists and `overwrite` is false.
+        UnsupportedError: a value that text does not hold, such as NaN.
     """
     write = check_suffix(path)
     with replacing(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
@@ -202,22 +204,27 @@ def _read_tsv(path: Path, features: int | None) -> NDArray[Any]:
     return dense
 
 
+def _plain(samples: NDArray[Any]) -> NDArray[Any]:
+    """Return the samples in a type that matrices and text hold; of halves, the same values."""
+    return samples.astype(np.float32) if samples.dtype.name in FOREIGN_TYPES else samples
+
+
 def _write_npz(stream: Any, samples: NDArray[Any]) -> None:
     import scipy.sparse as sp
 
-    sp.save_npz(stream, sp.csr_array(samples))
+    sp.save_npz(stream, sp.csr_array(_plain(samples)))
 
 
 def _write_mtx(stream: Any, samples: NDArray[Any]) -> None:
     import scipy.io
     import scipy.sparse as sp
 
-    scipy.io.mmwrite(stream, sp.coo_array(samples))
+    scipy.io.mmwrite(stream, sp.coo_array(_plain(samples)))
 
 
 def _write_tsv(stream: Any, samples: NDArray[Any]) -> None:
     rows, columns = np.nonzero(samples)
-    stream.write(format_triples(rows, columns, samples[rows, columns]))
+    stream.write(format_triples(rows, columns, _plain(samples[rows, columns]), what="samples"))
 
 
 READERS = {".npy": _read_npy, ".npz": _read_npz, ".mtx": _read_mtx, ".tsv": _read_tsv}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radixfmt.errors import InputError, PathError
+from radixfmt.errors import InputError, PathError, UnsupportedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,18 +70,42 @@ def _words(data: bytes) -> int:
 
 
 def format_triples(
-    rows: NDArray[np.integer[Any]], columns: NDArray[np.integer[Any]], values: NDArray[Any]
+    rows: NDArray[np.integer[Any]],
+    columns: NDArray[np.integer[Any]],
+    values: NDArray[Any],
+    *,
+    what: str,
 ) -> bytes:
     """Return 0-based entries as 1-based lines, in the order given.
 
-    Values are written as the challenge's files were, `%d` if whole, else `%e`; where six digits
-    would change a float32, nine are written.
+    Values are written as the challenge's files were, `%d` if whole, else `%e`; where seven digits
+    would change one, all get as many as their type needs.
+
+    Args:
+        rows: `[entries]`.
+        columns: `[entries]`.
+        values: `[entries]`, integers, float32 or float64.
+        what: whose values they are, for messages.
+
+    Raises:
+        UnsupportedError: a value that no reader of such lines takes: not finite as float32.
     """
     if not len(rows):
         return b""
     row_text = _texts(rows.max() + 1)
     column_text = _texts(columns.max() + 1)
-    distinct, which = np.unique(values, return_inverse=True)
+    # by their bits, or -0 would become 0
+    bits, which = np.unique(values.view(f"u{values.itemsize}"), return_inverse=True)
+    distinct = bits.view(values.dtype)
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(distinct.astype(np.float32))
+    if bad.any():
+        at = int(bad[which].argmax())
+        raise UnsupportedError(
+            f"{what}: row {rows[at]}, column {columns[at]}: expected a finite float32, got "
+            f"{values[at]}; no reader of such lines takes another",
+            hint="other formats hold it: matrix-market, say, or .npy for samples",
+        )
     tokens = np.empty((len(rows), 3), object)
     tokens[:, 0] = row_text[rows]
     tokens[:, 1] = column_text[columns]
@@ -95,13 +119,16 @@ def _texts(count: int) -> NDArray[Any]:
 
 def _value_texts(values: NDArray[Any]) -> NDArray[Any]:
     """Return the text of each value: `%d` if whole, else one precision for all of them."""
-    texts = _format("%e", values[:64])
-    if _exact(texts, values[:64]):
-        texts = _format("%e", values)
-    if not _exact(texts, values):
-        texts = _format("%.8e", values)
+    if values.dtype.kind != "f":
+        return np.array(_format("%d", values), object)
+    for form in ("%e", "%.8e", "%.16e"):  # the last is exact for every float64
+        if _exact(_format(form, values[:64]), values[:64]):
+            texts = _format(form, values)
+            if _exact(texts, values):
+                break
     found = np.array(texts, object)
-    whole = np.flatnonzero((values == np.trunc(values)) & (np.abs(values) < 1e15))
+    negative_zero = (values == 0) & np.signbit(values)
+    whole = np.flatnonzero((values == np.trunc(values)) & (np.abs(values) < 1e15) & ~negative_zero)
     found[whole] = [b"%d\n" % value for value in values[whole].tolist()]
     return found
 
@@ -113,10 +140,8 @@ def _format(form: str, values: NDArray[Any]) -> list[bytes]:
 
 
 def _exact(texts: list[bytes], values: NDArray[Any]) -> bool:
-    """Return whether the texts read back as the same float32 values."""
-    if len(texts) != len(values):
-        return False
-    return bool((np.array(texts).astype(np.float32) == values.astype(np.float32)).all())
+    """Return whether the texts read back as the same values of their type."""
+    return bool((np.array(texts).astype(np.float64).astype(values.dtype) == values).all())
 
 
 def _bad_line(path: Path, data: bytes, shape: tuple[int, int] | None, problem: str) -> InputError:

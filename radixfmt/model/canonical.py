@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from math import isfinite
+from math import copysign, isfinite
 from typing import Any
 
 from radixfmt.errors import ParameterError
@@ -22,10 +22,13 @@ def canonical_json(value: Any) -> str:
     """Return `value` as RFC 8785 text: sorted keys, no blanks, ECMAScript numbers.
 
     Raises:
-        ParameterError: NaN, infinity, an integer beyond 2^53 - 1, or no JSON type.
+        ParameterError: NaN, infinity, -0.0, an integer beyond 2^53 - 1, a key that is no text,
+            text with half a character (a lone surrogate), or no JSON type.
     """
-    if value is None or isinstance(value, bool | str):
-        return json.dumps(value, ensure_ascii=False)
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, int):
         if abs(value) > LARGEST_INTEGER:
             raise ParameterError(f"JSON: expected an integer within 2^53 - 1, got {value}")
@@ -33,12 +36,24 @@ def canonical_json(value: Any) -> str:
     if isinstance(value, float):
         return _number(value)
     if isinstance(value, Mapping):
-        keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
-        inside = (f"{json.dumps(k, ensure_ascii=False)}:{canonical_json(value[k])}" for k in keys)
-        return "{" + ",".join(inside) + "}"
+        texts = {_text(key): value[key] for key in sorted(value, key=_in_order)}
+        return "{" + ",".join(f"{key}:{canonical_json(item)}" for key, item in texts.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(canonical_json, value)) + "]"
     raise ParameterError(f"JSON: expected a JSON value, got {type(value).__name__}")
+
+
+def _in_order(key: object) -> bytes:
+    """Return what RFC 8785 sorts keys by: their UTF-16 code units."""
+    if not isinstance(key, str):
+        raise ParameterError(f"JSON: expected a text as key, got {key!r:.80}")
+    return key.encode("utf-16-be", "surrogatepass")
+
+
+def _text(value: str) -> str:
+    if any("\ud800" <= char <= "\udfff" for char in ("" if value.isascii() else value)):
+        raise ParameterError(f"JSON: text with half a character (a lone surrogate): {value!a:.80}")
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _number(value: float) -> str:
@@ -46,6 +61,8 @@ def _number(value: float) -> str:
     if not isfinite(value):
         raise ParameterError(f"JSON: expected a finite number, got {value}")
     if value == 0:
+        if copysign(1, value) < 0:  # RFC 8785 spells it 0, which is another number
+            raise ParameterError("JSON: expected a number that JSON keeps, got -0.0")
         return "0"
     if 1e-6 <= abs(value) < 1e21:  # repr turns to exponents earlier on both sides
         return format(Decimal(repr(value)), "f").removesuffix(".0")

@@ -38,6 +38,10 @@ BLOCK = 1 << 20
 """Pointers or values hashed at a time."""
 
 
+ARRAYS = ("pattern", "values", "bias", "scale", "zero_point")
+"""What a layer's digests are of."""
+
+
 @dataclass(frozen=True, slots=True)
 class LayerDigests:
     """Digests of one layer's arrays, None where there is no such array; equal if these are.
@@ -55,8 +59,7 @@ class LayerDigests:
 
     def as_json(self) -> dict[str, str]:
         """Return the digests that exist."""
-        names = ("pattern", "values", "bias", "scale", "zero_point")
-        return {name: getattr(self, name) for name in names if getattr(self, name)}
+        return {name: getattr(self, name) for name in ARRAYS if getattr(self, name)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,17 +196,18 @@ def layer_digests(layer: Layer, *, pattern: str | None = None) -> LayerDigests:
     return with_vectors(layer, known, values_digest(layer))
 
 
+def vectors(layer: Layer) -> dict[str, NDArray[Any]]:
+    """Return a layer's arrays of n_out elements, or of one that stands for all."""
+    found = {"bias": layer.bias}
+    if layer.quantized is not None:
+        found |= {"scale": layer.quantized.scale, "zero_point": layer.quantized.zero_point}
+    return {name: vector for name, vector in found.items() if vector is not None}
+
+
 def with_vectors(layer: Layer, pattern: str, values: str | None) -> LayerDigests:
     """Return the digests of a layer whose edges and weights are hashed already."""
     n_out = layer.pattern.shape[1]
-    vectors = {"bias": layer.bias}
-    if layer.quantized is not None:
-        vectors |= {"scale": layer.quantized.scale, "zero_point": layer.quantized.zero_point}
-    found = {
-        name: dense_digest(vector, length=n_out)
-        for name, vector in vectors.items()
-        if vector is not None
-    }
+    found = {name: dense_digest(vector, length=n_out) for name, vector in vectors(layer).items()}
     return LayerDigests(pattern, values, **found, name=layer.name, geometry=layer.geometry)
 
 

@@ -19,6 +19,9 @@ QUANTIZED_TYPES = ("int8", "uint8")
 
 FLOAT_TYPES = ("float64", "float32", "float16", "bfloat16")
 
+FOREIGN_TYPES = ("float16", "bfloat16")
+"""Types of weights that the matrices of scipy and Binsparse do not hold."""
+
 
 def dtype_of(name: str) -> np.dtype[Any]:
     """Return the numpy dtype of a type of the format."""

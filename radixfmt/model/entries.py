@@ -12,12 +12,14 @@ import numpy as np
 
 from radixfmt.errors import InputError
 from radixfmt.findings import locate, refuse
-from radixfmt.model.dtypes import VALUE_TYPES
+from radixfmt.model.dtypes import FOREIGN_TYPES, VALUE_TYPES
 from radixfmt.model.invariants import pointer_problems
 from radixfmt.model.pattern import Pattern
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from radixfmt.model.layer import Layer
 
 LARGEST_SIDE = 2**27
 """Rows or columns; even an empty matrix needs a pointer for each, 1 GiB in all."""
@@ -28,6 +30,9 @@ EXPANSION = 1100
 MODEST, USUAL_EXPANSION = 1 << 29, 16
 """Bytes that any file may declare, and by how much more than its size a larger one may."""
 
+ENTRY = 16
+"""Bytes that the row and the column of one entry take while a matrix is read."""
+
 WIDER = {"uint16": "int32", "uint32": "int64", "uint64": "int64"}
 """Types of weights that the format lacks, and those that hold them."""
 
@@ -35,6 +40,28 @@ WIDER = {"uint16": "int32", "uint32": "int64", "uint64": "int64"}
 def most_bytes(size: int) -> int:
     """Return how many bytes of arrays a file of `size` bytes may declare to be read whole."""
     return min(EXPANSION * size, max(MODEST, USUAL_EXPANSION * size))
+
+
+def most_entries(size: int) -> int:
+    """Return how many entries a file of `size` bytes may hold, whatever they take in it.
+
+    As many as it has bytes, so that only one whose entries take less than a byte is refused.
+    """
+    return max(MODEST, USUAL_EXPANSION * size) // ENTRY
+
+
+def widened(layer: Layer) -> tuple[Layer, list[str]]:
+    """Return the layer with weights of a type that other formats hold, and what that loses.
+
+    Halves become float32, which holds the same values; codes become what they mean.
+    """
+    if layer.quantized is not None:
+        lost = "the quantised codes (their float32 values are written)"
+    elif layer.dtype is not None and layer.dtype.name in FOREIGN_TYPES:
+        lost = f"weight type {layer.dtype.name} (the same values are written as float32)"
+    else:
+        return layer, []
+    return layer.replace(weights=np.asarray(layer.weights).astype(np.float32)), [lost]
 
 
 def pattern_of(
@@ -120,7 +147,10 @@ def owners(pointers: NDArray[Any], lines: int, nnz: int, *, file: str) -> NDArra
 
     Raises:
         FormatError: RX3005, RX3007, RX4001 to RX4003, pointers that cannot be.
+        InputError: more than `LARGEST_SIDE` lines.
     """
+    if lines > LARGEST_SIDE:
+        raise InputError(f"{file}: expected sizes from 0 to {LARGEST_SIDE}, got {lines}")
     for finding in pointer_problems((0, lines), nnz, pointers):
         raise locate(refuse(finding), path=finding.path, file=file)
     ends = pointers.astype(np.int64)

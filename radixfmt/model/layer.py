@@ -145,7 +145,7 @@ class Layer:
     """A pattern with weights and bias.
 
     Args:
-        name: for people; unique inside a network.
+        name: for people.
         pattern: where the weights are.
         weights: ndarray `[nnz]` in pattern order, or `[1]` / a scalar for one value on all edges,
             or `Quantized` codes, or None for topology only. A file's reader passes a `Values`

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from radixfmt.errors import ParameterError
+from radixfmt.model.forms import DOI, ORCID, is_license, is_orcid, is_time
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-ORCID = re.compile(r"(?:https://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,16 @@ def described(
         authors: each a name, with an ORCID after it if there is one.
         citations: each a DOI, a URL, or free text.
         created: ISO 8601 time.
+
+    Raises:
+        ParameterError: a licence, an ORCID, a DOI or a time that is not well-formed.
     """
+    for what, text, well_formed, example in (
+        ("license", license, is_license, "an SPDX expression, say CC-BY-4.0 or LicenseRef-mine"),
+        ("created", created, is_time, "ISO 8601, say 2030-12-31T23:59:59Z"),
+    ):
+        if text and not well_formed(text):
+            raise ParameterError(f"{what}: expected {example}, got {text!r:.80}")
     said: dict[str, Any] = {
         "name": name,
         "description": description,
@@ -83,11 +92,18 @@ def described(
 def _author(text: str) -> dict[str, str]:
     person, _, last = text.strip().rpartition(" ")
     found = ORCID.fullmatch(last)
-    return {"name": person.strip(), "orcid": found[1]} if found else {"name": text.strip()}
+    if found is None:
+        return {"name": text.strip()}
+    if not is_orcid(last) or not person.strip():
+        raise ParameterError(
+            f"author: expected a name and an ORCID with its check digit, got {text!r:.80}"
+        )
+    return {"name": person.strip(), "orcid": found[1]}
 
 
 def _citation(text: str) -> dict[str, str]:
-    plain = text.strip().removeprefix("https://doi.org/").removeprefix("doi:")
-    if plain.startswith("10."):
-        return {"doi": plain}
+    plain = text.strip()
+    found = DOI.fullmatch(plain)
+    if found is not None:
+        return {"doi": found[1]}
     return {"url" if plain.startswith(("http://", "https://")) else "text": plain}

@@ -132,11 +132,18 @@ class Pattern:
             yield start, stop, self.columns(start, stop)
 
     def ranges(self, edges: int = BLOCK_EDGES) -> Iterator[tuple[int, int]]:
-        """Yield the column ranges of `blocks`, of at most `edges` columns."""
+        """Yield column ranges of at most `edges` columns and `edges` edges, or of one column."""
         n_out = self.shape[1]
-        width = max(1, min(edges, edges * n_out // max(self.nnz, 1)))
-        for start in range(0, n_out, width):
-            yield start, min(start + width, n_out)
+        for first in range(0, n_out, edges):
+            last = min(first + edges, n_out)
+            ends = np.cumsum(self.fan_in(first, last))
+            start = first
+            while start < last:
+                before = int(ends[start - first - 1]) if start > first else 0
+                fits = int(np.searchsorted(ends, before + edges, side="right"))
+                stop = max(first + fits, start + 1)
+                yield start, stop
+                start = stop
 
     def fan_in(self, start: int = 0, stop: int | None = None) -> NDArray[np.int64]:
         """Return the number of edges into each output neuron, int64 `[stop - start]`."""
@@ -167,18 +174,20 @@ class Pattern:
         """
         import scipy.sparse as sp
 
+        indptr, indices = self.indptr, self.indices  # refused first, where there are too many
         values = np.ones((), np.float32) if weights is None else np.asarray(weights)
         data = np.ascontiguousarray(np.broadcast_to(values, (self.nnz,)))
-        return sp.csc_array((data, self.indices, self.indptr), shape=self.shape)
+        return sp.csc_array((data, indices, indptr), shape=self.shape)
 
     def __repr__(self) -> str:
         kind = f" {self.record['generator']}" if self.record else ""
         return f"<Pattern{kind} {self.shape[0]} → {self.shape[1]}, {self.nnz} edges>"
 
     def _all(self) -> Columns:
-        if self.nnz > LARGEST_WHOLE:
+        if max(self.nnz, self.shape[1]) > LARGEST_WHOLE:
             raise UnsupportedError(
-                f"a pattern of {self.nnz} edges cannot be held whole; at most {LARGEST_WHOLE} can",
+                f"a pattern of {self.nnz} edges into {self.shape[1]} neurons cannot be held whole; "
+                f"at most {LARGEST_WHOLE} of either can",
                 hint="ask for column ranges: pattern.columns(start, stop)",
             )
         if self._whole is None:

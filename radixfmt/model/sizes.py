@@ -12,6 +12,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING
 
 from radixfmt.findings import Finding
+from radixfmt.model.canonical import LARGEST_INTEGER
 from radixfmt.model.graph import ELEMENTWISE, SPARSE_OPS, Node, Value
 
 if TYPE_CHECKING:
@@ -207,7 +208,8 @@ def _concat(node: Node, given: Sequence[Shape]) -> Shape:
         joined += shape[axis : axis + 1]
         made = _same(made, (*shape[:axis], *made[axis : axis + 1], *shape[axis + 1 :]), "Concat")
     whole = [size for size in joined if isinstance(size, int)]
-    return (*made[:axis], sum(whole) if len(whole) == len(given) else None, *made[axis + 1 :])
+    size = _followed(sum(whole)) if len(whole) == len(given) else None
+    return (*made[:axis], size, *made[axis + 1 :])
 
 
 RULES: dict[str, Callable[[Node, Sequence[Shape]], Shape]] = {
@@ -235,9 +237,14 @@ def _same(a: Shape, b: Shape, where: str) -> Shape:
 def _product(sizes: Shape) -> Size:
     whole = [size for size in sizes if isinstance(size, int)]
     if len(whole) == len(sizes):
-        return prod(whole)
+        return _followed(prod(whole))
     only = sizes[0] if len(sizes) == 1 else None
     return only if isinstance(only, str) else None
+
+
+def _followed(size: int) -> int | None:
+    """Return a size that an array could have; a few nodes can multiply sizes without end."""
+    return size if size <= LARGEST_INTEGER else None
 
 
 def _shown(shape: Shape) -> str:

@@ -121,7 +121,9 @@ def _use_problems(nodes: Sequence[Node], layers: Sequence[Header]) -> Iterator[F
 
 def _layer_problems(pointer: str, node: Node, layers: Sequence[Header]) -> Iterator[Finding]:
     """Yield what is wrong with the layer a node names."""
-    if not node.outputs or (node.op in SPARSE_OPS and len(node.inputs) * len(node.outputs) != 1):
+    used = [len([name for name in names if name]) for names in (node.inputs, node.outputs)]
+    sparse = node.op in SPARSE_OPS
+    if not node.outputs or (sparse and (used != [1, 1] or len(node.inputs + node.outputs) != 2)):
         yield Finding(
             "RX6008",
             "wrong number of tensors",
@@ -172,6 +174,8 @@ def _name_problems(
         (name, f"/graph/nodes/{i}") for i, node in enumerate(nodes) for name in node.outputs if name
     ]
     for name, pointer in makers:
+        if not name:
+            yield Finding("RX6003", "an input without a name", WHERE, pointer=pointer)
         if name in made:
             yield Finding("RX6004", f"tensor {name!r} is assigned twice", WHERE, pointer=pointer)
         made.add(name)

@@ -52,6 +52,7 @@ class ArrayWriter:
         self._level = level if length * dtype.itemsize >= SMALLEST_CHUNKED else 0
         self._chunk = min(length, CHUNK_BYTES // dtype.itemsize)
         self._pool = pool
+        self._name, self._length = name, length
         self._waiting: deque[tuple[int, Future[bytes]]] = deque()
         self._rest: NDArray[Any] = np.empty(0, dtype)
         self._done = 0
@@ -76,7 +77,15 @@ class ArrayWriter:
         self._rest = data[whole:]
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is left.
+
+        Raises:
+            ValueError: an encoding gave more or fewer elements than it said; the rest of the
+                dataset would be whatever the disk held.
+        """
+        given = self._done + self._rest.size
+        if given != self._length:
+            raise ValueError(f"{self._name}: {self._length} elements were announced, {given} came")
         if self._rest.size:
             padded = np.zeros(self._chunk, self._rest.dtype)  # a chunk is stored whole
             padded[: self._rest.size] = self._rest

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from radixfmt.model.dtypes import FOREIGN_TYPES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from radixfmt.storage.header import LayerHeader
-
-NOT_REPRESENTABLE = ("float16", "bfloat16")
 
 
 def descriptor(header: LayerHeader, types: Mapping[str, str]) -> dict[str, Any] | None:
@@ -19,7 +19,7 @@ def descriptor(header: LayerHeader, types: Mapping[str, str]) -> dict[str, Any] 
         header: of the layer.
         types: names of the stored types of `pointers_to_1` and `indices_1`.
     """
-    if header.pattern["encoding"] != "explicit" or header.dtype in NOT_REPRESENTABLE:
+    if header.pattern["encoding"] != "explicit" or header.dtype in FOREIGN_TYPES:
         return None
     values = header.dtype or "bint8"
     iso = header.values["encoding"] in ("iso", "topology-only")

@@ -16,6 +16,7 @@ import numpy as np
 from radixfmt.encodings.explicit import StoredColumns, narrowest
 from radixfmt.errors import ParameterError
 from radixfmt.model.columns import LARGEST_DIMENSION
+from radixfmt.model.dtypes import is_float
 from radixfmt.model.hashing import raw
 from radixfmt.model.layer import Layer
 from radixfmt.model.pattern import Pattern
@@ -128,11 +129,27 @@ class ColumnStream:
                 f"{self._name}: weights: expected one for each edge if the layer has a dtype, "
                 "and none otherwise"
             )
+        if values is not None:
+            self._check_exact(values)
         before = self._spools["indices_1"].length
         pointers.append(before + np.cumsum(degrees, dtype=np.uint64))
         self._spools["indices_1"].append(rows)
         if values is not None:
             self._spools["values"].append(values)
+
+    def _check_exact(self, values: NDArray[Any]) -> None:
+        """Check that the layer's type holds these weights as they are."""
+        dtype = self._spools["values"].dtype
+        kept = values.dtype == dtype or np.can_cast(values.dtype, dtype)
+        if not kept and (is_float(values.dtype) or values.dtype.kind in "iu"):
+            with np.errstate(over="ignore", invalid="ignore"):
+                again = values.astype(dtype).astype(values.dtype)
+            kept = bool(((again == values) | (values != values)).all())  # noqa: PLR0124  NaN
+        if not kept:
+            raise ParameterError(
+                f"{self._name}: weights of type {values.dtype} are not all exact in {dtype}",
+                hint=f"round them where they come from: weights.astype({dtype.name!r})",
+            )
 
     def layer(self, bias: Any) -> Layer:
         """Return the layer, which reads from the spool.

@@ -15,12 +15,20 @@ import numpy as np
 
 from radixfmt.errors import InputError
 from radixfmt.generators import from_record
-from radixfmt.model.entries import most_bytes, owners, pattern_of, positions, weights_of
+from radixfmt.model.entries import (
+    most_bytes,
+    most_entries,
+    owners,
+    pattern_of,
+    positions,
+    weights_of,
+)
 from radixfmt.model.layer import Layer
 from radixfmt.model.metadata import Metadata
 from radixfmt.model.network import chain
+from radixfmt.storage.fields import Fields
 from radixfmt.storage.guard import Guard
-from radixfmt.storage.strict_json import Fields, parse
+from radixfmt.storage.strict_json import parse
 
 if TYPE_CHECKING:
     import os
@@ -145,6 +153,9 @@ class _Container:
         kind = inner[1] if inner else declared
         if "[" in kind:
             raise self.refuse(f"expected real values, got {declared[:40]!r}")
+        most = most_entries(self.guard.size)
+        if self.count > most and not (inner and self.format in DENSE):  # its pattern is a rule
+            raise self.refuse(f"declares {self.count} entries; at most {most} are read from it")
         return self._read("values", 1 if inner else self.count, kind), inner is not None
 
     def _read(self, name: str, length: int | None, kind: str | None = None) -> NDArray[Any]:
@@ -155,8 +166,9 @@ class _Container:
         stored = ("uint8", "int8") if declared == "bint8" else (declared,)
         if array.dtype.name not in stored:
             raise self.refuse(f"{name}: expected type {declared[:40]!r}, got {array.dtype.name}")
-        if length is not None and array.shape != (length,):
-            raise self.refuse(f"{name}: expected {length} elements, got {array.shape}")
+        if len(array.shape) != 1 or length not in (None, *array.shape):
+            expected = "a list" if length is None else f"{length} elements"
+            raise self.refuse(f"{name}: expected {expected}, got shape {array.shape}")
         self.declared += array.profile.nbytes
         most = most_bytes(self.guard.size)
         if self.declared > most:

@@ -10,18 +10,17 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import h5py  # noqa: TID253  this package is the one that writes HDF5
-import numpy as np
 
 from radixfmt.encodings import pattern_encoding, value_encoding
 from radixfmt.errors import UnsupportedError
 from radixfmt.files import replacing
-from radixfmt.model.canonical import canonical_json
 from radixfmt.model.digest import EXPANSION_LIMIT
+from radixfmt.model.entries import widened
 from radixfmt.storage.array_writer import ArrayWriter
-from radixfmt.storage.binsparse import NOT_REPRESENTABLE, descriptor
+from radixfmt.storage.binsparse import descriptor
 from radixfmt.storage.header import LayerHeader
 from radixfmt.storage.sink import Sink
-from radixfmt.storage.text import stored_text
+from radixfmt.storage.text import stored_json
 
 if TYPE_CHECKING:
     import os
@@ -45,13 +44,7 @@ def write_container(path: str | os.PathLike[str], layer: Layer, *, overwrite: bo
             f"binsparse: {layer.name} has {pattern.nnz} edges; at most {EXPANSION_LIMIT} are "
             "written out"
         )
-    losses = []
-    if layer.quantized is not None:
-        losses.append("the quantised codes (their float32 values are written)")
-        layer = layer.replace(weights=layer.weights)
-    if layer.dtype is not None and layer.dtype.name in NOT_REPRESENTABLE:
-        losses.append(f"weight type {layer.dtype.name} (the same values are written as float32)")
-        layer = layer.replace(weights=np.asarray(layer.weights).astype(np.float32))
+    layer, losses = widened(layer)
     if layer.bias is not None:
         losses.append("biases")
     edges = pattern_encoding["explicit"].encode(pattern)
@@ -77,7 +70,7 @@ def write_container(path: str | os.PathLike[str], layer: Layer, *, overwrite: bo
                 for block in member.blocks:
                     writer.append(block)
                 writer.close()
-            text = canonical_json({"binsparse": descriptor(header, types)})
-            file.attrs.create("binsparse", stored_text(text))
+            text, _ = stored_json({"binsparse": descriptor(header, types)}, "binsparse")
+            file.attrs.create("binsparse", text)
         sink.check()
     return losses

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from radixfmt.storage.spelling import is_utf8
+
 BEGINNINGS = {
     b"PK\x03\x04": "a zip archive (.npz or .pt)",
     b"%%MatrixMarket": "a MatrixMarket file",
@@ -36,12 +38,5 @@ def looks_like(head: bytes) -> str | None:
     if head.lstrip()[:1] in (b"{", b"["):
         return "JSON text"
     printable = not any(byte < 32 and byte not in b"\t\n\r\f" for byte in head)
-    return "text" if printable and _is_utf8(head) and head else None
-
-
-def _is_utf8(head: bytes) -> bool:
-    try:
-        head[:-3].decode()  # the last character may be cut
-    except UnicodeDecodeError:
-        return False
-    return True
+    # the last character may be cut
+    return "text" if printable and is_utf8(head[:-3]) and head else None

@@ -21,6 +21,7 @@ from radixfmt.storage.library import forget_plugins, opened
 from radixfmt.storage.library_array import LibraryArray
 from radixfmt.storage.profile import is_fixed_text, is_variable_text, profile
 from radixfmt.storage.source import Source
+from radixfmt.storage.spelling import as_bytes, is_utf8, key_of
 from radixfmt.storage.superblock import check_superblock
 from radixfmt.storage.translated import BROKEN, translated
 from radixfmt.storage.tree import Tree
@@ -126,10 +127,16 @@ class Guard:
             return []
         if not isinstance(node, h5py.h5g.GroupID):
             raise self.refuse("RX3003", "expected a group", group)
-        if node.get_num_objs() > self.limits.objects:
-            raise self.refuse("RX1006", f"more than {self.limits.objects} objects", group)
         found: list[str] = []
-        node.links.iterate(lambda name: found.append(name.decode("utf-8", "surrogateescape")))
+
+        def note(name: bytes) -> bool | None:
+            found.append(name.decode("utf-8", "surrogateescape"))
+            return len(found) > self.limits.objects or None  # what a group says may be a lie
+
+        if node.get_num_objs() <= self.limits.objects:
+            node.links.iterate(note)
+        if max(node.get_num_objs(), len(found)) > self.limits.objects:
+            raise self.refuse("RX1006", f"more than {self.limits.objects} objects", group)
         return sorted(found)
 
     @guarded
@@ -141,7 +148,7 @@ class Guard:
     def attribute(self, path: str, name: str) -> bytes | None:
         """Return a string attribute's bytes, or None if there is none of that name."""
         node = self._present(path)
-        if not h5py.h5a.exists(node, _key(name)):
+        if not h5py.h5a.exists(node, key_of(name)):
             return None
         return self.attribute_text(node, name, path, variable=self.trusted)
 
@@ -166,7 +173,7 @@ class Guard:
         Raises:
             FormatError: RX1041 too large, RX1042 no text of the format.
         """
-        found = h5py.h5a.open(node, _key(name))
+        found = h5py.h5a.open(node, key_of(name))
         kind = found.get_type()
         extent = found.get_space().get_simple_extent_type()
         if extent != h5py.h5s.NULL and found.get_storage_size() > self.limits.attribute:
@@ -178,14 +185,14 @@ class Guard:
         elif variable and is_variable_text(kind):
             value = np.empty((), object)
             found.read(value)
-            data = _encoded(value[()])
+            data = as_bytes(value[()])
         elif kind.committed() or not is_fixed_text(kind):
             trouble = "not of fixed length"
         else:
             raw = np.zeros((), f"V{kind.get_size()}")
             found.read(raw, kind)
             data = raw.tobytes().rstrip(b"\0")
-        if b"\0" in data or not _is_utf8(data):
+        if b"\0" in data or not is_utf8(data):
             trouble = "not UTF-8 without NUL"
         if trouble:
             message = f"attribute {name!a:.80} is not a scalar fixed-length text: {trouble}"
@@ -204,7 +211,7 @@ class Guard:
         node = self._dataset(path)
         kind = node.get_type()
         if self.trusted and is_variable_text(kind):
-            data = _encoded(h5py.Dataset(node)[()])
+            data = as_bytes(h5py.Dataset(node)[()])
         else:
             if kind.get_size() > self.limits.manifest:
                 raise self.refuse("RX2006", f"text of {kind.get_size()} bytes", path)
@@ -239,6 +246,8 @@ class Guard:
         self._declared[path] = declared
         if self._total > self.size * EXPANSION or (not known.filters and declared > self.size):
             what = f"declares {declared} bytes, {self._total} with the others so far"
+            if declared > self.size * EXPANSION:  # alone too much: the others are innocent
+                self._total -= self._declared.pop(path)
             raise self.refuse("RX1020", f"{what}: more than the file can hold", path)
         return known
 
@@ -274,24 +283,7 @@ class Guard:
                 return False
             raise self.refuse("RX0105", f"the HDF5 library cannot open the file: {error}") from None
         same = identity == self._source.identity == (status.st_dev, status.st_ino)
-        if not same or self._source.size != self.size:
+        if not same or not self.size == self._source.size == status.st_size:
             self.close()
             return False
         return True
-
-
-def _key(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")
-
-
-def _encoded(value: Any) -> bytes:
-    """Return the bytes of what h5py made of text of variable length."""
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

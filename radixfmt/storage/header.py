@@ -10,12 +10,15 @@ from radixfmt.findings import Finding, refuse
 from radixfmt.model.canonical import LARGEST_INTEGER
 from radixfmt.model.dtypes import QUANTIZED_TYPES, VALUE_TYPES
 from radixfmt.model.layer import ConvGeometry
-from radixfmt.storage.strict_json import Fields, parse
+from radixfmt.storage.fields import Fields
+from radixfmt.storage.strict_json import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from radixfmt.model.layer import Kind
+
+PATTERN_MEMBERS = ("encoding", "format", "generator", "parameters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +114,22 @@ class LayerHeader:
         if kind == "linear" and fields.has("geometry"):
             raise fields.wrong("geometry", "none: the layer is linear", "one")
         digests = fields.into("digests")
+        stored = values.get("encoding", str)
+        arrays = {"pattern", *(["values"] if stored != "topology-only" else [])}
+        arrays |= {"bias"} if bias else set()
+        arrays |= {"scale", "zero_point"} if stored == "quantized" else set()
         return cls(
             fields.get("name", str),
             "conv" if kind == "conv" else "linear",
             shape,
             nnz,
-            pattern.value,
+            {name: pattern.get(name, object) for name in PATTERN_MEMBERS if pattern.has(name)},
             {"encoding": values.get("encoding", str), "dtype": values.get("dtype", str)},
             bias,
             _geometry(fields, shape, path, file) if kind == "conv" else None,
             _fan(fields, "fan_in"),
             _fan(fields, "fan_out"),
-            {name: digests.get(name, str) for name in digests.value},
+            {name: digests.get(name, str) for name in sorted(arrays) if digests.has(name)},
             tuple(fields.unread()),
         )
 

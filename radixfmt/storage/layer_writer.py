@@ -24,7 +24,7 @@ from radixfmt.model.dtypes import VALUE_TYPES
 from radixfmt.storage.array_writer import ArrayWriter
 from radixfmt.storage.binsparse import descriptor
 from radixfmt.storage.header import LayerHeader
-from radixfmt.storage.text import LARGEST_ATTRIBUTE, stored_text
+from radixfmt.storage.text import LARGEST_ATTRIBUTE, stored_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,11 +107,11 @@ def write_layer(
         _fan_in(layer.pattern) if patterns == "explicit" else None,
         digests=found.as_json(),
     )
-    text = canonical_json(header.as_json())
-    group.attrs.create("layer", stored_text(text, f"layer {layer.name[:80]!r}"))
+    text, _ = stored_json(header.as_json(), f"layer {layer.name[:80]!r}")
+    group.attrs.create("layer", text)
     container = descriptor(header, {name: m.dtype.name for name, m in edges.members.items()})
     if container is not None:
-        group.attrs.create("binsparse", stored_text(canonical_json({"binsparse": container})))
+        group.attrs.create("binsparse", stored_json({"binsparse": container}, "binsparse")[0])
     return header, found
 
 

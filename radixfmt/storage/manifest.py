@@ -11,7 +11,7 @@ from radixfmt.model.canonical import LARGEST_FLOAT32
 from radixfmt.model.dtypes import TENSOR_TYPES
 from radixfmt.model.graph import ELEMENT_TYPES, Attribute, Node, Value
 from radixfmt.model.metadata import Metadata
-from radixfmt.storage.strict_json import Fields
+from radixfmt.storage.fields import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

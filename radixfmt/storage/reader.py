@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,20 +20,44 @@ from radixfmt.findings import locate
 from radixfmt.generators import from_record
 from radixfmt.model.columns import ArrayColumns
 from radixfmt.model.dtypes import dtype_of
+from radixfmt.model.entries import most_bytes
 from radixfmt.model.layer import Layer
 from radixfmt.model.network import LazyLayers, Network
 from radixfmt.model.pattern import Pattern
 from radixfmt.storage.file import File
 from radixfmt.storage.library_array import REPAIRABLE
 from radixfmt.storage.manifest import LARGEST_RANK, PATH
+from radixfmt.storage.verify import verified
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from radixfmt.encodings import StoredArray
     from radixfmt.storage.chunks import GuardedArray
     from radixfmt.storage.header import LayerHeader
     from radixfmt.storage.library_array import LibraryArray
+
+
+class Extensions(Mapping[str, "NDArray[Any] | str"]):
+    """What /ext holds, read when it is first asked for: whoever needs none of it reads none."""
+
+    def __init__(self, read: Callable[[], dict[str, NDArray[Any] | str]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _found(self) -> dict[str, NDArray[Any] | str]:
+        return self._read()
+
+    def __getitem__(self, path: str) -> NDArray[Any] | str:
+        return self._found[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 class Reader(File):
@@ -76,8 +103,13 @@ class Reader(File):
         return values.astype(dtype_of(declared.dtype), copy=False)
 
     def ext(self) -> dict[str, NDArray[Any] | str]:
-        """Return what /ext holds, arrays and texts by path."""
+        """Return what /ext holds, arrays and texts by path.
+
+        Raises:
+            FormatError: RX1020 more than is read whole, or as reading any dataset.
+        """
         found: dict[str, NDArray[Any] | str] = {}
+        total = 0
         waiting = ["/ext"] if self.guard.exists("/ext") else []
         while waiting:
             group = waiting.pop()
@@ -88,8 +120,23 @@ class Reader(File):
                 elif self.guard.is_text(path):
                     found[path[5:]] = self._text(path)
                 else:
-                    found[path[5:]] = self._array(path, largest_rank=LARGEST_RANK).read()
+                    array = self._array(path, largest_rank=LARGEST_RANK)
+                    total += prod(array.shape) * array.dtype.itemsize
+                    self._check_whole(total, path)
+                    found[path[5:]] = array.read()
         return dict(sorted(found.items()))
+
+    def _check_whole(self, declared: int, path: str) -> None:
+        """Check that arrays which are read whole stay in proportion to the file."""
+        most = most_bytes(self.guard.size)
+        if declared > most:
+            raise self.guard.refuse(
+                "RX1020",
+                "arrays that are read whole declare more than such a file may",
+                path,
+                expected=f"at most {most} bytes",
+                actual=str(declared),
+            )
 
     def _array(self, path: str, *, largest_rank: int = 1) -> GuardedArray | LibraryArray:
         try:
@@ -100,8 +147,11 @@ class Reader(File):
             return self.guard.unprofiled(path)
 
     def _text(self, path: str) -> str:
+        data = self.guard.text(path)
+        if b"\0" in data:
+            raise self.guard.refuse("RX2002", f"a NUL at byte {data.index(0)}", path)
         try:
-            return self.guard.text(path).decode()
+            return data.decode()
         except UnicodeDecodeError as error:
             raise self.guard.refuse("RX2002", f"not UTF-8 at byte {error.start}", path) from None
 
@@ -118,6 +168,9 @@ class Reader(File):
             {i: header.geometry for i, header in enumerate(headers) if header.geometry},
         )
         manifest = self.manifest
+        self._check_whole(
+            sum(prod(t.shape) * dtype_of(t.dtype).itemsize for t in manifest.tensors), "/tensors"
+        )
         tensors = {tensor.name: self.tensor(i) for i, tensor in enumerate(manifest.tensors)}
         try:
             return Network(
@@ -127,7 +180,7 @@ class Reader(File):
                 manifest.outputs,
                 tensors,
                 manifest.metadata,
-                self.ext(),
+                Extensions(self.ext),
                 self.guard.close,
             )
         except FormatError as error:
@@ -180,7 +233,11 @@ class Reader(File):
 
 
 def open(  # noqa: A001  the public name is rx.open
-    path: str | os.PathLike[str], *, trusted: bool = False, drafts: bool = False
+    path: str | os.PathLike[str],
+    *,
+    trusted: bool = False,
+    drafts: bool = False,
+    verify: bool = False,
 ) -> Network:
     """Open a file and return its network; use it in a `with` block or call its `close()`.
 
@@ -192,6 +249,8 @@ def open(  # noqa: A001  the public name is rx.open
             plain h5py, MATLAB and Julia write), on which the HDF5 library can crash; only for
             files you made yourself. `radixfmt convert` rewrites others in a process of its own.
         drafts: also read older drafts of the format, which promised nothing.
+        verify: hold the graph and each layer, when it is asked for, against the digests that the
+            file declares; costs a pass over the layer.
 
     Raises:
         PathError: missing, a folder, or the system refuses.
@@ -199,18 +258,18 @@ def open(  # noqa: A001  the public name is rx.open
     """
     file = Reader(path, trusted=trusted, drafts=drafts)
     try:
-        return file.network()
+        return verified(file, file.network()) if verify else file.network()
     except BaseException:
         file.guard.close()
         raise
 
 
-def read(path: str | os.PathLike[str], *, trusted: bool = False) -> Network:
+def read(path: str | os.PathLike[str], *, trusted: bool = False, verify: bool = False) -> Network:
     """Read a whole file into memory; arguments and errors as `open`."""
-    with open(path, trusted=trusted) as network:
+    with open(path, trusted=trusted, verify=verify) as network:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # one decodes while another checks
             layers = tuple(pool.map(loaded, network.layers))
-        return replace(network, layers=layers, closer=None)
+        return replace(network, layers=layers, ext=dict(network.ext), closer=None)
 
 
 def loaded(layer: Layer) -> Layer:

@@ -31,7 +31,7 @@ GROUPS = re.compile(r"/|/layers|/layers/\d{6}|/tensors|/ext|/ext/.*")
 DATASETS = re.compile(rf"/manifest|/layers/\d{{6}}/({LAYER_ARRAYS})|/tensors/\d{{6}}|/ext/.*")
 ATTRIBUTES = re.compile(
     r"/@(format|format_version|writer|(topology|content|metadata)_digest)"
-    r"|/layers/\d{6}@(layer|binsparse)|/ext(/.*)?@.*"
+    r"|/layers/\d{6}@(layer|binsparse)"
 )
 """What this version names, by path; attributes behind an @."""
 
@@ -182,13 +182,14 @@ class _Walk:
             yield _finding(error)
             return
         for name in names:
-            if known and not ATTRIBUTES.fullmatch(f"{path}@{name}"):
-                yield from self.unnamed(f"attribute {_printable(name.encode())!r}", path)
             try:
                 with translated(self.guard.file, path):
                     self.guard.attribute_text(node, name, path, variable=False)
             except FormatError as error:
                 yield _finding(error)
+                continue
+            if known and not ATTRIBUTES.fullmatch(f"{path}@{name}"):
+                yield from self.unnamed(f"attribute {_printable(name.encode())!r}", path)
 
     def unnamed(self, what: str, path: str) -> Iterator[Finding]:
         """Yield that this version does not name something, unless that was said often enough."""

@@ -8,34 +8,26 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import h5py  # noqa: TID253  this package is the one that writes HDF5
-import numpy as np
 
-from radixfmt.errors import ParameterError, UnsupportedError
+from radixfmt.errors import ParameterError
 from radixfmt.files import replacing
-from radixfmt.model.canonical import canonical_json
 from radixfmt.model.digest import (
     LayerDigests,
     NetworkDigests,
-    dense_digest,
     digests,
-    graph_json,
 )
-from radixfmt.model.dtypes import TENSOR_TYPES
 from radixfmt.model.network import LazyLayers, Network, chain
-from radixfmt.model.wiring import profile_problems
-from radixfmt.storage.array_writer import creation_settings, stored_type
 from radixfmt.storage.column_stream import ColumnStream
+from radixfmt.storage.graph_writer import write_graph
 from radixfmt.storage.layer_writer import Storage, write_layer
-from radixfmt.storage.manifest import FORMAT_VERSION, LARGEST_RANK, TensorHeader, manifest_json
+from radixfmt.storage.manifest import FORMAT_VERSION
 from radixfmt.storage.sink import Sink
-from radixfmt.storage.text import LARGEST_TEXT, stored_text
+from radixfmt.storage.text import stored_text
 from radixfmt.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
-
-    from numpy.typing import NDArray
 
     from radixfmt.model.layer import Layer
     from radixfmt.storage.header import LayerHeader
@@ -71,6 +63,7 @@ class Writer:
         self._headers: list[LayerHeader] = []
         self._digests: list[LayerDigests] = []
         self._sealed: NetworkDigests | None = None
+        self._broken = ""
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -105,8 +98,11 @@ class Writer:
         """
         self._check_open()
         self._sink.check()
-        group = self._layers.create_group(f"{len(self._headers):06d}")
+        i = len(self._headers)
+        self._broken = f"layer {i} could not be written"  # until it is
+        group = self._layers.create_group(f"{i:06d}")
         header, found = write_layer(group, layer, self._storage, self._pool)
+        self._broken = ""
         self._headers.append(header)
         self._digests.append(found)
         return found
@@ -150,11 +146,17 @@ class Writer:
             FormatError: a graph that does not hold together.
         """
         self._check_open()
+        known = [(header.kind, header.shape) for header in self._headers]
         if network is None:
-            known = [(header.kind, header.shape) for header in self._headers]
             network = chain(LazyLayers(known, _gone), **settings)
-        self._sealed = found = digests(network, self._digests)
-        _write_graph(self._h5, network, self._headers)
+        elif list(network.headers) != known:
+            raise ParameterError(
+                f"{self._path}: expected the graph of the {len(known)} layers that were appended, "
+                f"got one of {len(network.headers)} layers, or of other kinds and shapes"
+            )
+        self._broken = "the graph could not be written"  # until it is
+        found = digests(network, self._digests)
+        write_graph(self._h5, network, self._headers)
         for name, value in (
             ("format", "radixfmt"),
             ("format_version", FORMAT_VERSION),
@@ -164,11 +166,21 @@ class Writer:
             ("writer", f"radixfmt {__version__} python"),
         ):
             self._h5.attrs.create(name, stored_text(value))
+        self._sealed, self._broken = found, ""
         return found
 
     def _check_open(self) -> None:
+        if not hasattr(self, "_sink"):
+            raise ParameterError(
+                f"{self._path}: is not open", hint="with radixfmt.Writer(path) as writer: …"
+            )
         if self._sealed is not None:
             raise ParameterError(f"{self._path}: is sealed; nothing can be added")
+        if self._broken:
+            raise ParameterError(
+                f"{self._path}: {self._broken}; no file is made",
+                hint="leave the `with` block and write the network again",
+            )
 
 
 def write(
@@ -218,47 +230,3 @@ def write_network(
 
 def _gone(i: int) -> Layer:
     raise ParameterError(f"layer {i} is written; read it from the file")
-
-
-def _write_graph(file: Any, network: Network, headers: list[LayerHeader]) -> None:
-    """Write tensors, /ext and the manifest."""
-    tensors = []
-    for i, (name, value) in enumerate(network.tensors.items()):
-        tensor = _checked(f"tensor {name!r}", np.asarray(value))
-        _write_dense(file.require_group("tensors"), f"{i:06d}", tensor)
-        tensors.append(TensorHeader(name, tensor.dtype.name, tensor.shape, dense_digest(tensor)))
-    for path, entry in network.ext.items():
-        folder, _, name = f"ext/{path}".rpartition("/")
-        group = file.require_group(folder)
-        if isinstance(entry, str):
-            group.create_dataset(name, data=stored_text(entry, f"/ext/{path}", LARGEST_TEXT))
-        else:
-            _write_dense(group, name, _checked(f"/ext/{path}", entry))
-    features = {feature for header in headers for feature in header.features}
-    if any(tensor.dtype == "bfloat16" for tensor in tensors):
-        features.add("dtype.bfloat16")
-    nodes = network.graph, network.inputs, network.outputs
-    profile = [] if any(profile_problems("chain", *nodes)) else ["chain"]
-    manifest = manifest_json(graph_json(network), tensors, network.metadata, features, profile)
-    text = stored_text(canonical_json(manifest), "manifest", LARGEST_TEXT)
-    file.create_dataset("manifest", data=text)
-
-
-def _checked(what: str, array: NDArray[Any]) -> NDArray[Any]:
-    if array.dtype.name not in TENSOR_TYPES or array.ndim > LARGEST_RANK:
-        raise UnsupportedError(
-            f"{what}: {array.dtype.name} of rank {array.ndim}; the format holds "
-            f"{', '.join(TENSOR_TYPES)} of rank at most {LARGEST_RANK}"
-        )
-    return array
-
-
-def _write_dense(group: Any, name: str, array: NDArray[Any]) -> None:
-    """Write a dense array of any rank; bool as uint8 (spec §5)."""
-    plain = array.astype(np.uint8) if array.dtype == np.bool_ else array
-    kind = stored_type(plain.dtype)
-    space = h5py.h5s.create_simple(plain.shape) if plain.shape else h5py.h5s.create(h5py.h5s.SCALAR)
-    dataset = h5py.h5d.create(group.id, name.encode(), kind, space, creation_settings())
-    if plain.size:
-        ready = np.ascontiguousarray(plain, plain.dtype.newbyteorder("<")).reshape(plain.shape)
-        dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, ready.view(f"<u{ready.itemsize}"), kind)

@@ -30,8 +30,9 @@ class Report:
         format_version: what the file says, or None where that could not be read.
         findings: in the order of the checks.
         skipped: checks that did not run, or not on all of the file.
-        ok: whether the file is valid: no error was found (if strict, no warning either), and no
-            check was skipped because another failed. Errors count even if their code is ignored.
+        ok: whether the file is valid: no error was found and no check was skipped because another
+            failed; if strict, no warning was found and no check was skipped at all. Errors count
+            even if their code is ignored.
     """
 
     path: str

@@ -42,7 +42,7 @@ def validate(
 
     Args:
         path: the file.
-        strict: warnings count as errors.
+        strict: warnings count as errors, and so does a check that was left out.
         select: list only findings whose code begins with one of these; all errors still count.
         ignore: leave out findings whose code begins with one of these; as `select`.
         expand: make every generated layer to check it, also beyond `limits.expand`.
@@ -60,7 +60,7 @@ def validate(
     options = Options(
         strict, _texts(select), _texts(ignore), expand, _texts(expect), limits or Limits()
     )
-    if isolated or _has_old_superblock(path):
+    if isolated or _has_old_superblock(path, options.limits):
         from radixfmt.validation.isolated import validate_isolated
 
         (report,) = validate_isolated([path], options)
@@ -103,13 +103,13 @@ def run_checks(path: str | os.PathLike[str], options: Options, *, trusted: bool 
         if view.file is not None:
             view.file.guard.close()
     listed = tuple(finding for finding in found.listed() if _is_asked_for(finding, options))
-    warned = options.strict and any(finding.severity == "warning" for finding in listed)
+    warned = any(finding.severity == "warning" for finding in listed)
     return Report(
         view.path,
         None if view.file is None else view.file.version,
         listed,
         (*skipped, *view.skipped),
-        ok=not failed and not warned,
+        ok=not failed and not (options.strict and (warned or view.skipped)),
     )
 
 
@@ -168,11 +168,11 @@ def _texts(given: Collection[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _has_old_superblock(path: str | os.PathLike[str]) -> bool:
+def _has_old_superblock(path: str | os.PathLike[str], limits: Limits) -> bool:
     from radixfmt.storage.superblock import check_superblock
 
     try:
-        check_superblock(path, trusted=False)
+        check_superblock(path, trusted=False, limits=limits)
     except FormatError as error:
         return error.code == "RX0104"
     return False

@@ -270,3 +270,47 @@ def test_every_kind_of_weights_comes_out(weights, tmp_path):
     assert to_scipy(tensor).toarray().astype("f8").tolist() == expected.toarray().tolist()
     rx.convert(tmp_path / "a.bsp.h5", tmp_path / "b.rx.h5")
     assert (rx.read(tmp_path / "b.rx.h5").layers[0].weights is None) == (weights == "topology")
+
+
+@pytest.mark.parametrize("form", ["DCSR", "DCSC"])
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [("indices_0", np.uint64(1)), ("pointers_to_1", np.uint64(1)), ("indices_1", np.uint64(1))],
+)
+def test_a_scalar_is_no_list(form, name, array, matrix, tmp_path):
+    arrays, data = arrays_of(form, matrix)
+    path = write_file(tmp_path / "a.bsp.h5", form, (7, 5), ("float32", data), **arrays)
+    with h5py.File(path, "r+", libver=("v108", "v108")) as file:
+        del file[name]
+        file[name] = array.astype(arrays[name].dtype)
+    with pytest.raises(InputError, match=rf"{name}: expected .*, got shape \(\)"):
+        rx.convert(path, tmp_path / "a.rx.h5")
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "refused"),
+    [("CSR", "iso[int8]", True), ("DMATR", "int8", True), ("DMATR", "iso[int8]", False)],
+)
+def test_entries_are_bounded_and_not_only_bytes(form, kind, refused, tmp_path, monkeypatch):
+    monkeypatch.setattr("radixfmt.model.entries.MODEST", 1 << 16)
+    size = 256
+    values = np.ones(1 if "iso" in kind else size * size, "i1")
+    path = write_file(tmp_path / "a.bsp.h5", form, (size, size), (kind, values))
+    with h5py.File(path, "r+", libver=("v108", "v108")) as file:
+        header = json.loads(file.attrs["binsparse"])
+        if form == "CSR":
+            header["binsparse"]["data_types"] |= {"indices_1": "uint8", "pointers_to_1": "int64"}
+            every = np.tile(np.arange(size, dtype="u1"), size)
+            file.create_dataset("indices_1", data=every, compression=9)
+            file["pointers_to_1"] = np.arange(size + 1) * size
+        elif refused:
+            del file["values"]
+            file.create_dataset("values", data=values, compression=9)
+        file.attrs["binsparse"] = np.bytes_(json.dumps(header))
+    h5py.File(path).close()
+    if refused:
+        with pytest.raises(InputError, match="declares 65536 entries; at most"):
+            rx.convert(path, tmp_path / "a.rx.h5")
+    else:
+        rx.convert(path, tmp_path / "a.rx.h5")
+        assert rx.read(tmp_path / "a.rx.h5").layers[0].pattern.nnz == size * size

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import radixfmt as rx
+from radixfmt.converters.samples import write_samples
 from radixfmt.errors import InputError, TargetExistsError, UnsupportedError
+from radixfmt.model.dtypes import dtype_of
 
 
 def test_written_layers_are_the_published_bytes(data, tmp_path):
@@ -126,3 +130,58 @@ def test_a_link_to_a_folder_means_that_folder(tmp_path):
     assert (tmp_path / "link").is_symlink()
     assert len(list((tmp_path / "real").iterdir())) == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.rx.h5", "link", "real"]
+
+
+def written(weights, tmp_path):
+    """Write one layer of these weights as text; return its values as words and what was lost."""
+    size = len(weights)
+    layer = rx.Layer("a", rx.Pattern.explicit((size, size), range(size + 1), range(size)), weights)
+    rx.write(tmp_path / "a.rx.h5", rx.chain([layer]), overwrite=True)
+    out = tmp_path / "out"
+    done = rx.convert(
+        tmp_path / "a.rx.h5", out, target_format="graph-challenge", overwrite=True
+    )  # fmt: skip
+    words = (out / f"n{size}-l1.tsv").read_text().split()[2::3]
+    return words, done.losses
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("float32", np.nan),
+        ("float32", -np.inf),
+        ("float64", 1e300),
+        ("float16", np.inf),
+        ("bfloat16", np.nan),
+    ],
+)
+def test_what_the_reader_would_refuse_is_not_written(kind, number, tmp_path):
+    with pytest.raises(UnsupportedError, match="a: row 1, column 1: expected a finite float32"):
+        written(np.array([1, number, 2], dtype_of(kind)), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.rx.h5"]
+    with pytest.raises(UnsupportedError, match="samples: row 0, column 1: expected a finite"):
+        write_samples(tmp_path / "x.tsv", np.array([[1, number]], dtype_of(kind)))
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "float16", "bfloat16", "int64", "uint8"])
+@given(data=st.data())
+def test_text_holds_every_value_exactly(kind, tmp_path_factory, data):
+    """The words are read as Python does, which no code of ours takes part in."""
+    folder = tmp_path_factory.mktemp("x")
+    dtype = dtype_of(kind)
+    if kind in ("int64", "uint8"):
+        number = st.integers(np.iinfo(dtype).min, np.iinfo(dtype).max)
+    else:
+        number = st.floats(-3e38, 3e38) | st.sampled_from([-0.0, 0.0, 1e15, 2.0**60 + 2**10])
+    with np.errstate(over="ignore"):
+        weights = np.array(data.draw(st.lists(number, min_size=1, max_size=70)), dtype)
+    weights[~np.isfinite(weights.astype(np.float32))] = 1  # what the type does not hold
+    words, losses = written(weights, folder)
+    wide = weights.astype(np.float64) if kind not in ("int64", "uint8") else weights
+    read = [type(value)(word) for word, value in zip(words, wide.tolist(), strict=True)]
+    if kind in ("float32", "float16", "bfloat16"):  # as many digits as tell neighbours apart
+        read = np.array(read).astype(np.float32).tolist()
+    assert list(map(str, read)) == list(map(str, wide.tolist()))  # of -0 too
+    assert any("read back as float32" in loss for loss in losses) == (
+        kind in ("float64", "int64", "uint8")
+    )

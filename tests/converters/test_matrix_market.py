@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 import radixfmt as rx
 from radixfmt.errors import InputError, UnsupportedError
+from radixfmt.model.dtypes import dtype_of
 
 HEAD = "%%MatrixMarket matrix coordinate "
 
@@ -90,3 +91,27 @@ def test_integers_keep_their_value(tmp_path):
     assert rx.read(tmp_path / "a.rx.h5").layers[0].weights.tolist() == [16777217]
     (tmp_path / "b.mtx").write_text(HEAD + "integer general\n2 2 1\n1 1 9007199254740993\n")
     assert "rounded" in rx.convert(tmp_path / "b.mtx", tmp_path / "b.rx.h5").losses[0]
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+@pytest.mark.parametrize("suffix", ["mtx", "npz", "bsp.h5"])
+def test_halves_go_out_as_the_same_float32_everywhere(name, suffix, tmp_path):
+    weights = np.array([0.1, -1e-3, 3], dtype_of(name))
+    layer = rx.Layer("a", rx.Pattern.explicit((3, 2), [0, 2, 3], [0, 2, 1]), weights)
+    rx.write(tmp_path / "a.rx.h5", rx.chain([layer]))
+    done = rx.convert(tmp_path / "a.rx.h5", tmp_path / f"a.{suffix}")
+    assert f"weight type {name} (the same values are written as float32)" in done.losses
+    rx.convert(tmp_path / f"a.{suffix}", tmp_path / "b.rx.h5")
+    back = rx.read(tmp_path / "b.rx.h5").layers[0].weights
+    assert back.dtype == np.float32
+    assert back.tolist() == weights.astype(np.float32).tolist()
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=9))
+def test_integers_are_written_exactly(tmp_path_factory, numbers):
+    folder = tmp_path_factory.mktemp("x")
+    pattern = rx.Pattern.explicit((len(numbers), 1), [0, len(numbers)], range(len(numbers)))
+    rx.write(folder / "a.rx.h5", rx.chain([rx.Layer("a", pattern, np.array(numbers, "i8"))]))
+    done = rx.convert(folder / "a.rx.h5", folder / "a.mtx")
+    assert "weight type int64 (read back as a float)" in done.losses
+    assert scipy.io.mmread(folder / "a.mtx").tocsc().data.tolist() == numbers

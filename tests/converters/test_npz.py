@@ -82,11 +82,11 @@ GOOD = {
         ({"indices": np.array([0, -1, 3], "i4")}, "a column from 0 to 3, got -1"),
         ({"indices": np.array([1, 1, 3], "i4")}, "row 0, column 1 twice"),
         ({"indices": np.array([0.0, 1, 3])}, "columns as integers"),
-        ({"indices": np.zeros((3, 1), "i4")}, "expected 3 values|a row and a column"),
+        ({"indices": np.zeros((3, 1), "i4")}, "values of shape .3,. for .3, 1. indices"),
         ({"indptr": np.array([0, 2, 2**31 - 1], "i4")}, "RX4003"),
         ({"indptr": np.array([0, 9, 3], "i4")}, "RX4002"),
         ({"indptr": np.array([0, 3], "i4")}, "RX3005"),
-        ({"data": np.ones(2, "f4")}, "expected 3 values"),
+        ({"data": np.ones(2, "f4")}, "values of shape .2,. for .3,. indices"),
         ({"data": np.ones(3, "c8")}, "got complex64"),
         ({"data": np.array([1, None, 2], object)}, "Python objects, which are never loaded"),
         ({"data": np.array(["a", "b", "c"])}, "expected values of type"),
@@ -167,3 +167,46 @@ def test_pickles_are_never_loaded(name, tmp_path, monkeypatch):
     with pytest.raises(rx.RadixfmtError, match=r"unreadable|expected a name that ends in .*\.npz"):
         rx.convert(name, "a.rx.h5")
     assert not (tmp_path / "planted").exists()
+
+
+def blocks(path, side, *, compressed, kind="bsr"):
+    """Save `side` by `side` zeros as int8: one block, one byte an entry, almost none compressed."""
+    cells = np.zeros((side, side), "i1")
+    arrays = {
+        "bsr": {"data": cells[None], "indices": [0], "indptr": [0, 1]},
+        "dia": {"data": cells, "offsets": np.arange(side)},
+        "coo": {"data": cells.ravel(), "row": cells.ravel(), "col": cells.ravel()},
+        "csr": {"data": cells[0], "indices": cells.ravel(), "indptr": np.arange(side + 1) * side},
+    }
+    save = np.savez_compressed if compressed else np.savez
+    save(path, format=np.array(kind.encode()), shape=(side, side), **arrays[kind])
+
+
+def test_a_small_file_of_many_entries_is_refused_before_they_are_made(tmp_path):
+    blocks(tmp_path / "a.npz", 8192, compressed=True)
+    assert (tmp_path / "a.npz").stat().st_size < 1 << 17
+    with pytest.raises(InputError, match="holds 67108864 entries; at most 33554432"):
+        rx.convert(tmp_path / "a.npz", tmp_path / "a.rx.h5")
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("bsr", "holds 65536 entries; at most 32768"),
+        ("dia", "holds 65536 entries"),
+        ("coo", "holds 65536 entries"),
+        ("csr", "values of shape .256,. for .65536,. indices"),
+    ],
+)
+def test_entries_are_bounded_in_every_form(kind, message, tmp_path, monkeypatch):
+    monkeypatch.setattr("radixfmt.model.entries.MODEST", 1 << 19)
+    blocks(tmp_path / "a.npz", 256, compressed=True, kind=kind)
+    with pytest.raises(InputError, match=message):
+        rx.convert(tmp_path / "a.npz", tmp_path / "a.rx.h5")
+
+
+def test_a_file_of_a_byte_for_each_entry_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("radixfmt.model.entries.MODEST", 1 << 16)
+    blocks(tmp_path / "a.npz", 256, compressed=False)
+    rx.convert(tmp_path / "a.npz", tmp_path / "a.rx.h5")
+    assert rx.read(tmp_path / "a.rx.h5").layers[0].pattern.nnz == 65536

@@ -94,3 +94,11 @@ def test_paths_that_cannot_be_samples(tmp_path):
     (tmp_path / "x.csv").write_text("1,2,3")
     with pytest.raises(PathError, match="ends in .npy"):
         read_samples(tmp_path / "x.csv", 3)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "mtx", "tsv"])
+def test_halves_and_negative_zeros_come_back(suffix, tmp_path):
+    halves = np.array([[0.1, -2], [0, 65504]], np.float16)
+    write_samples(tmp_path / f"x.{suffix}", halves)
+    found = read_samples(tmp_path / f"x.{suffix}", 2)
+    assert found.tolist() == halves.astype(np.float32).tolist()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import struct
+from contextlib import closing
 
 import h5py
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 import radixfmt as rx
 from radixfmt.errors import FormatError, PathError
+from radixfmt.storage.guard import Guard
 
 END_OF_FILE = slice(28, 36)
 ZIP_IN_USER_BLOCK = b"PK\x03\x04" + bytes(508)
@@ -62,18 +64,32 @@ def test_8_old_superblocks_need_trust(tmp_path):
         rx.open(path, trusted=True)
 
 
-def test_10_every_bit_of_an_object_header_is_covered_by_a_checksum(bases, judge, tmp_path):
+def length_of_header(data, at):
+    """Return the bytes of the version 2 object header at `at`, its checksum included."""
+    flags = data[at + 5]
+    width = 1 << (flags & 3)
+    size = at + 6 + (16 if flags & 32 else 0) + (4 if flags & 16 else 0)
+    return size + width + int.from_bytes(data[size : size + width], "little") + 4 - at
+
+
+@pytest.mark.parametrize(("kind", "code"), [("root", "RX0105"), ("group", "RX0108")])
+def test_10_every_bit_of_an_object_header_is_covered_by_a_checksum(
+    kind, code, bases, judge, tmp_path
+):
     data = bases["explicit"].read_bytes()
     path = tmp_path / "hostile.rx.h5"
-    headers = [at for at in range(len(data)) if data.startswith(b"OHDR", at)]
-    assert len(headers) > 10
-    rng = np.random.default_rng(0)
-    root = headers[0]  # it comes first; without it HDF5 does not open the file
-    for at in headers[:: len(headers) // 6]:
+    with h5py.File(bases["explicit"]) as file:  # without the root HDF5 does not open the file
+        group = file if kind == "root" else file["layers"]
+        at = h5py.h5o.get_info(group.id).addr
+    assert data.startswith(b"OHDR", at)
+    for bit in range(8 * length_of_header(data, at)):
         mutant = bytearray(data)
-        mutant[at + int(rng.integers(4, 24))] ^= 1 << int(rng.integers(8))
+        mutant[at + bit // 8] ^= 1 << bit % 8
         path.write_bytes(mutant)
-        judge(path, {"RX0105" if at == root else "RX0108"})
+        with pytest.raises(FormatError) as caught, closing(Guard(path)) as guard:
+            guard.names("/layers")
+        assert caught.value.code == code, bit
+    judge(path, {code})
 
 
 def flip(path, dataset, element, bit):
@@ -172,8 +188,6 @@ def with_chunk_message(path, *, chunk, rank=2):
     [("44-zero-chunk", 0, 2), ("44-rank-2-of-a-vector", 48, 3), ("44-rank-0", 48, 1)],
 )
 def test_chunks_that_fit_no_dataset(name, chunk, rank, worker, tmp_path):
-    from radixfmt.storage.guard import Guard
-
     path = tmp_path / "hostile.h5"
     with_chunk_message(path, chunk=chunk, rank=rank)
     guard = Guard(path, trusted=True)
@@ -189,18 +203,21 @@ def test_damaged_bytes_never_raise_anything_but_our_errors(bases, reading, tmp_p
     rng = np.random.default_rng(0)
     whole = np.frombuffer(bases["explicit"].read_bytes(), np.uint8)
     path = tmp_path / "mutant.rx.h5"
-    refused = 0
+    refused, crashed = 0, []
     for _ in range(300):
         mutant = whole.copy()
         at = rng.integers(48, whole.size, rng.integers(1, 4))
         mutant[at] ^= rng.integers(1, 256, at.size, np.uint8)
         path.write_bytes(mutant.tobytes())
-        rx.validate(path)
+        report = rx.validate(path)
+        crashed += [f for f in report.findings if "the check '" in f.message]
         try:
             reading(path)
         except rx.RadixfmtError:
             refused += 1
+            assert not report.ok, report
     assert refused > 100
+    assert crashed == []
 
 
 def test_a_closed_file_says_so(bases):

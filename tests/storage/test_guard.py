@@ -20,8 +20,10 @@ import pytest
 import radixfmt as rx
 from radixfmt.errors import FormatError
 from radixfmt.limits import Limits
+from radixfmt.storage import guard as guard_module
 from radixfmt.storage.guard import Guard
 from radixfmt.storage.structure import walk
+from radixfmt.storage.superblock import check_superblock
 
 AT = "layers/000000/values"
 V110 = ("v110", "v110")
@@ -335,3 +337,64 @@ def test_15_a_file_that_shrinks_while_open_is_said_to(tmp_path):
     with pytest.raises(FormatError, match="RX0102"):
         stored.read()
     guard.close()
+
+
+def exchanged(path, other):
+    """Another file takes the name."""
+    Path(shutil.copy(other, f"{path}.new")).replace(path)
+
+
+def rewritten(path, other):
+    """The same file gets other bytes."""
+    path.write_bytes(other.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("step", "change"),
+    [
+        ("check_superblock", exchanged),
+        ("check_superblock", rewritten),
+        ("opened", exchanged),
+        ("opened", rewritten),
+    ],
+)
+def test_15_what_is_read_is_the_file_that_was_checked(step, change, tmp_path, monkeypatch):
+    """It changes behind the check, or between the two openings: then the newer one is checked."""
+    path = build(tmp_path / "a.h5", data(data=np.ones(9, "<u4")))
+    other = build(tmp_path / "b.h5", data(data=np.full(999, 7, "<u4")))
+    real, calls = getattr(guard_module, step), []
+
+    def meanwhile(*args, **options):
+        if step == "opened" and not calls:
+            change(path, other)
+        found = real(*args, **options)
+        if step == "check_superblock" and not calls:
+            change(path, other)
+        calls.append(step)
+        return found
+
+    monkeypatch.setattr(guard_module, step, meanwhile)
+    guard = Guard(path)
+    assert guard.size == other.stat().st_size
+    assert guard.array(f"/{AT}").read().tolist() == [7] * 999
+    guard.close()
+
+
+def test_15_a_file_that_never_rests_is_refused_and_let_go(tmp_path, monkeypatch):
+    path = build(tmp_path / "a.h5", data(data=np.ones(9, "<u4")))
+    files = [build(tmp_path / f"{n}.h5", data(data=np.ones(9 + n, "<u4"))) for n in range(2)]
+    calls = []
+
+    def meanwhile(*args, **options):
+        found = check_superblock(*args, **options)
+        calls.append(found)
+        exchanged(path, files[len(calls) % 2])
+        return found
+
+    monkeypatch.setattr(guard_module, "check_superblock", meanwhile)
+    with pytest.raises(FormatError, match="replaced again and again") as caught:
+        Guard(path)
+    assert caught.value.code == "RX0105"
+    assert len(calls) == guard_module.ATTEMPTS
+    held = [entry.readlink() for entry in Path("/proc/self/fd").glob("*") if entry.exists()]
+    assert not [name for name in held if str(tmp_path) in str(name)]

@@ -153,7 +153,6 @@ def test_good_files_have_no_findings(tmp_path, small):
     def extension(f):
         f["ext/org.example/a/b"] = np.ones((2,) * 8, "<u2")
         f["ext/org.example/note"] = text(b"grown by hand")
-        f["ext"].attrs.create("why", np.bytes_(b"declared as ASCII"))
 
     assert found(tmp_path / "ext.h5", extension) == []
 

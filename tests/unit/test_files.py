@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+import radixfmt as rx
 from radixfmt.errors import PathError, TargetExistsError
 from radixfmt.files import replacing, replacing_folder
 
@@ -67,3 +68,59 @@ def test_special_files_are_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(PathError, match="special file"):
         write(tmp_path / "pipe", "x", overwrite=True)
+
+
+def test_overwriting_keeps_permissions_and_links(tmp_path):
+    real, link = tmp_path / "folder" / "real", tmp_path / "link"
+    real.parent.mkdir()
+    real.write_text("old")
+    real.chmod(0o600)
+    link.symlink_to("folder/real")
+    with pytest.raises(TargetExistsError, match="link: exists already"):
+        write(link, "new")
+    write(link, "new", overwrite=True)
+    assert link.is_symlink()
+    assert (real.read_text(), real.stat().st_mode & 0o777) == ("new", 0o600)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["folder", "link", "real"]
+
+
+def test_overwriting_keeps_the_permissions_of_a_folder(tmp_path):
+    (tmp_path / "a").mkdir(mode=0o700)
+    with replacing_folder(tmp_path / "a", overwrite=True, ours=re.compile("x")) as temporary:
+        (temporary / "x").write_text("new")
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "a" / "x").read_text() == "new"
+
+
+def test_a_link_to_nothing_names_what_will_be_written(tmp_path):
+    (tmp_path / "link").symlink_to("real")
+    write(tmp_path / "link", "new")
+    assert (tmp_path / "real").read_text() == "new"
+    (tmp_path / "lost").symlink_to("absent/real")
+    with pytest.raises(PathError, match="lost: its folder does not exist"):
+        write(tmp_path / "lost", "new")
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(TargetExistsError):
+        write(tmp_path / "circle", "new")
+
+
+@pytest.mark.parametrize("length", [251, 255])
+def test_the_longest_names_are_written(length, tmp_path):
+    name = "n" * (length - len(".rx.h5")) + ".rx.h5"
+    rx.write(tmp_path / name, rx.generate("radix-net", systems=[[2, 2]]))
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    with pytest.raises(PathError, match="File name too long"):
+        rx.write(tmp_path / f"n{'n' * 255}", rx.generate("radix-net", systems=[[2, 2]]))
+
+
+def test_a_folder_too_deep_for_the_temporary_is_an_error_of_ours(tmp_path, monkeypatch):
+    """The target's own path is just short enough for the system; the temporary's is not."""
+    place = tmp_path
+    most = os.pathconf(tmp_path, "PC_PATH_MAX") - 1  # of bytes, without the NUL
+    while most - len(str(place)) > 300:
+        place /= "d" * 200
+    place /= "d" * (most - len(str(place)) - len("//a"))
+    place.mkdir(parents=True)
+    assert len(str(place / "a")) == most
+    with pytest.raises(PathError, match="cannot write: File name too long"):
+        rx.write(place / "a", rx.generate("radix-net", systems=[[2, 2]]))

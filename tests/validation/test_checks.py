@@ -248,6 +248,44 @@ def test_generated_layers_are_counted_as_far_as_the_limit_allows(tmp_path, small
     assert "RX4009" in edited(change, tmp_path / "net.rx.h5")
     few = rx.validate(tmp_path / "edited.rx.h5", limits=rx.Limits(expand=10))
     assert "RX4009" not in by_code(few)
+    assert "arrays" in {skipped.check for skipped in few.skipped}
+    assert few.ok
+    strict = rx.validate(tmp_path / "edited.rx.h5", strict=True, limits=rx.Limits(expand=10))
+    assert not strict.ok
+    whole = rx.validate(tmp_path / "edited.rx.h5", expand=True, limits=rx.Limits(expand=10))
+    assert "RX4009" in by_code(whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        (lambda v: v["digests"].update(foo="x"), "/digests/foo"),
+        (lambda v: v["digests"].update(name="x"), "/digests/name"),
+        (lambda v: v["digests"].update(scale="rx1:" + "0" * 64), "/digests/scale"),
+        (lambda v: v["pattern"].update(transposed=True), "/pattern/transposed"),
+    ],
+)
+def test_members_that_mean_nothing_are_said_and_do_no_harm(change, pointer, good, tmp_path, edited):
+    found = edited(lambda f: edit_json(f[LAYER], "layer", change), good)
+    assert found["RX9101"].pointer == pointer
+    assert rx.validate(tmp_path / "edited.rx.h5").ok
+    rx.convert(tmp_path / "edited.rx.h5", tmp_path / "copy.rx.h5")
+
+
+def test_sizes_that_a_few_nodes_could_multiply_without_end_are_not_followed():
+    nodes, last = [], "x"
+    for i in range(200):
+        nodes += [
+            rx.Node("Flatten", (last,), (f"f{i}",), {"axis": 2}),
+            rx.Node("Transpose", (f"f{i}",), (f"t{i}",)),
+            rx.Node("Add", (f"f{i}", f"t{i}"), (f"a{i}",)),
+        ]
+        last = f"a{i}"
+    eye = rx.Pattern.from_scipy(sp.eye_array(3, format="csc"))
+    nodes.append(rx.Node("SparseLinear", ("y",), ("z",), layer=0))
+    inputs = (rx.Value("x", (3, 3)), rx.Value("y", (1, 3)))
+    outputs = (rx.Value(last, ("p", "q")), rx.Value("z", (1, 3)))
+    rx.Network((rx.Layer("w", eye),), tuple(nodes), inputs, outputs)  # returns at all
 
 
 def test_a_dense_pattern_is_worth_saying(written):

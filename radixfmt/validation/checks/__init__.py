@@ -7,10 +7,12 @@ and the report says so. `option=` names a member of `View` without which nobody 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 from radixfmt.limits import Limits
 from radixfmt.registry import Registry
+from radixfmt.storage.verify import affordable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +50,11 @@ class View:
     trusted: bool = False
     digests: NetworkDigests | None = None
     skipped: list[Skipped] = field(default_factory=list)
+
+    @property
+    def made(self) -> list[bool]:
+        """Of which layers the generated edges are made."""
+        return affordable(self.headers, inf if self.expand else self.limits.expand)
 
     @property
     def open_file(self) -> Reader:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from radixfmt.findings import Finding
 from radixfmt.storage.binsparse import descriptor
+from radixfmt.storage.fields import escaped
 from radixfmt.storage.strict_json import parse
 from radixfmt.validation.checks import View, check
 
@@ -42,13 +43,13 @@ def _expected(view: View, path: str, header: LayerHeader) -> dict[str, object] |
 def _differences(
     path: str, expected: dict[str, object], found: dict[str, object]
 ) -> Iterator[Finding]:
-    for key, value in expected.items():
-        if found.get(key) != value:
+    for key in expected | found:  # a member more, say `structure`, can be another matrix
+        if key not in found or key not in expected or found[key] != expected[key]:
             yield Finding(
                 "RX3024" if key == "version" else "RX3023",
                 "the Binsparse descriptor is not that of the layer",
                 path,
-                pointer=f"/binsparse/{key}",
-                expected=str(value),
-                actual=str(found.get(key))[:80],
+                pointer=f"/binsparse/{escaped(key)}",
+                expected=str(expected.get(key, "no such member")),
+                actual=str(found.get(key, "no such member"))[:80],
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf
 from typing import TYPE_CHECKING
 
 from radixfmt.findings import Finding
@@ -30,12 +31,13 @@ def container(view: View) -> Iterator[Finding]:
     if _parts(view.file.version) > _parts(FORMAT_VERSION):
         yield Finding(
             "RX0207",
-            "a newer minor version: what it adds was not checked",
+            "a newer version: what it adds was not checked",
             expected=FORMAT_VERSION,
             actual=view.file.version,
         )
 
 
-def _parts(version: str) -> tuple[int, ...]:
-    """Return (major, minor), which order as numbers do."""
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+def _parts(version: str) -> tuple[float, ...]:
+    """Return (major, minor, draft), which order as versions do: a release is after its drafts."""
+    numbers = [int(part) for part in re.findall(r"\d+", version)]
+    return (*numbers, inf)[:3]

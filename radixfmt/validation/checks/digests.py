@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from radixfmt.findings import Finding
 from radixfmt.model.digest import (
-    EXPANSION_LIMIT,
     LayerDigests,
     dense_digest,
     digests,
@@ -20,7 +19,6 @@ from radixfmt.validation.report import Skipped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from radixfmt.storage.header import LayerHeader
 
 ROOT_CODES = {"topology": "RX8004", "content": "RX8005", "metadata": "RX8008"}
 
@@ -33,17 +31,15 @@ def digest(view: View) -> Iterator[Finding]:
     file = view.open_file
     network = file.network()
     found: list[LayerDigests] = []
-    budget = EXPANSION_LIMIT * len(view.headers) if view.expand else view.limits.expand
-    left_out = 0
-    for i, header in enumerate(view.headers):
+    left_out = unknown = 0
+    for i, (header, made) in enumerate(zip(view.headers, view.made, strict=True)):
+        left_out += not made
+        if not made and "pattern" not in header.digests:
+            unknown += 1
+            yield from _compare("RX8001", f"/layers/{i:06d}", "/digests/pattern", None, "rx1:…")
+            continue
         layer = network.layers[i]
-        cost = _cost(header)
-        if cost > budget and "pattern" in header.digests:
-            left_out += 1
-            found.append(as_declared(layer, header))
-        else:
-            budget -= cost
-            found.append(layer_digests(layer))
+        found.append(layer_digests(layer) if made else as_declared(layer, header))
         for name, computed in found[-1].as_json().items():
             code = CODES[name]
             if name == "pattern" and header.pattern["encoding"] == "procedural":
@@ -59,10 +55,12 @@ def digest(view: View) -> Iterator[Finding]:
         view.skipped.append(
             Skipped(
                 "expansion",
-                f"the generated edges of {left_out} of {len(found)} layers were not made to check "
-                "their digests; --expand makes them",
+                f"the generated edges of {left_out} of {len(view.headers)} layers were not made "
+                "to check their digests; --expand makes them",
             )
         )
+    if unknown:
+        return
     view.digests = digests(network, found)
     for name, code in ROOT_CODES.items():
         yield from _compare(
@@ -71,13 +69,6 @@ def digest(view: View) -> Iterator[Finding]:
     for i, tensor in enumerate(file.manifest.tensors):
         computed = dense_digest(network.tensors[tensor.name])
         yield from _compare("RX8003", f"/tensors/{i:06d}", "", tensor.digest, computed)
-
-
-def _cost(header: LayerHeader) -> int:
-    """Return how many edges a small header makes a reader hash; stored ones are paid for."""
-    if header.pattern["encoding"] != "procedural" or header.nnz > EXPANSION_LIMIT:
-        return 0
-    return header.nnz + header.shape[1]
 
 
 def _compare(

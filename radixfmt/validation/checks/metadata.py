@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from radixfmt.findings import Finding
+from radixfmt.model.forms import is_doi, is_license, is_orcid, is_time
 from radixfmt.validation.checks import View, check
 
 if TYPE_CHECKING:
@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from radixfmt.model.metadata import Metadata
 
 WHERE = "/manifest"
-
-ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
-DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?10\.\d{4,9}/\S+", re.IGNORECASE)
-PART_OF_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?")
-"""A year or a month: ISO 8601, which datetime does not read."""
-
-LONGEST_LICENSE = 1000
-"""Characters of an expression; the parser of longer ones can run out of stack."""
 
 LOCAL_PATH = re.compile(
     r"""
@@ -41,7 +33,8 @@ def metadata(view: View) -> Iterator[Finding]:
     """Yield what is malformed, missing, private or unknown in the manifest."""
     manifest = view.open_file.manifest
     known = manifest.metadata
-    yield from _license_problem(known.license)
+    if known.license and not is_license(known.license):
+        yield _malformed("RX2101", "license", "an SPDX expression, say CC-BY-4.0", known.license)
     yield from _form_problems(known)
     missing = [name for name in ("license", "authors", "provenance") if not getattr(known, name)]
     if missing:
@@ -60,29 +53,18 @@ def metadata(view: View) -> Iterator[Finding]:
         yield Finding("RX9101", "an unknown member", WHERE, pointer=pointer)
 
 
-def _license_problem(text: str) -> Iterator[Finding]:
-    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-
-    if not text:
-        return
-    try:
-        canonicalize_license_expression(text[:LONGEST_LICENSE])
-    except InvalidLicenseExpression:
-        yield _malformed("RX2101", "license", "an SPDX expression, say CC-BY-4.0", text)
-
-
 def _form_problems(known: Metadata) -> Iterator[Finding]:
     """Yield ORCIDs, DOIs and a time that are not well-formed."""
     for i, author in enumerate(known.authors):
         orcid = author.get("orcid")
-        if orcid and not _is_orcid(str(orcid)):
+        if orcid and not is_orcid(str(orcid)):
             expected = "0000-0002-1825-0097 or alike, with its check digit"
             yield _malformed("RX2102", f"authors/{i}/orcid", expected, str(orcid))
     for i, source in enumerate(known.citation):
         doi = source.get("doi")
-        if doi and not DOI.fullmatch(str(doi)):
+        if doi and not is_doi(str(doi)):
             yield _malformed("RX2102", f"citation/{i}/doi", "10.NUMBER/NAME", str(doi))
-    if known.created and not _is_time(known.created):
+    if known.created and not is_time(known.created):
         yield _malformed("RX2102", "created", "ISO 8601, say 2030-12-31T23:59:59Z", known.created)
 
 
@@ -95,26 +77,6 @@ def _malformed(code: str, place: str, expected: str, actual: str) -> Finding:
         expected=expected,
         actual=actual[:80],
     )
-
-
-def _is_orcid(text: str) -> bool:
-    """Return whether the last digit is the check digit of the others (ISO 7064 mod 11-2)."""
-    found = ORCID.fullmatch(text)
-    if found is None:
-        return False
-    digits = found[1].replace("-", "")
-    total = 0
-    for digit in digits[:-1]:
-        total = (total + int(digit)) * 2
-    return "0123456789X"[(12 - total % 11) % 11] == digits[-1]
-
-
-def _is_time(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return PART_OF_DATE.fullmatch(text) is not None
-    return True
 
 
 def _texts(pointer: str, value: Any) -> Iterator[tuple[str, str]]:
