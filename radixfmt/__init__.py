@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from radixfmt.export import to_onnx
     from radixfmt.findings import Finding
     from radixfmt.limits import Limits
+    from radixfmt.measures import measure
+    from radixfmt.measures.nnstd import NnstdResult, nnstd
     from radixfmt.model.graph import Node, Value
     from radixfmt.model.layer import ConvGeometry, Layer, Quantized
     from radixfmt.model.metadata import Metadata
     from radixfmt.model.network import Network, chain
     from radixfmt.model.pattern import Pattern
+    from radixfmt.pruning import prune
     from radixfmt.storage.reader import open, read  # noqa: A004
     from radixfmt.storage.writer import Writer, write
     from radixfmt.topologies import generate
@@ -40,6 +43,7 @@ _HOMES = {
     "Limits": "limits",
     "Metadata": "model.metadata",
     "Network": "model.network",
+    "NnstdResult": "measures.nnstd",
     "Node": "model.graph",
     "Pattern": "model.pattern",
     "Quantized": "model.layer",
@@ -53,7 +57,10 @@ _HOMES = {
     "convert": "converters",
     "diff": "comparison",
     "generate": "topologies",
+    "measure": "measures",
+    "nnstd": "measures.nnstd",
     "open": "storage.reader",
+    "prune": "pruning",
     "read": "storage.reader",
     "to_onnx": "export",
     "validate": "validation",
@@ -62,9 +69,9 @@ _HOMES = {
 
 __all__ = [
     "BenchResult", "ConvGeometry", "Difference", "Finding", "Layer", "Limits", "Metadata",
-    "Network", "Node", "Pattern", "Quantized", "RadixfmtError", "Report", "Session", "Value",
-    "Writer", "__version__", "bench", "chain", "convert", "diff", "generate", "open", "read",
-    "to_onnx", "validate", "write",
+    "Network", "NnstdResult", "Node", "Pattern", "Quantized", "RadixfmtError", "Report", "Session",
+    "Value", "Writer", "__version__", "bench", "chain", "convert", "diff", "generate", "measure",
+    "nnstd", "open", "prune", "read", "to_onnx", "validate", "write",
 ]  # fmt: skip
 
 

@@ -28,9 +28,12 @@ VERBS = {
     "convert": "Convert between formats; extract a layer; give weights.",
     "demo": "Go the whole way once, on built-in defaults.",
     "diff": "Compare two networks.",
+    "distance": "Tell how far apart two topologies are.",
     "export": "Write a network as an ONNX model.",
     "generate": "Make a network of a topology family.",
     "info": "Say what a file holds, without reading its data.",
+    "measure": "Measure networks, and compare many in one table.",
+    "plot": "Draw networks.",
     "run": "Run samples through a network.",
     "validate": "Check files against the specification.",
 }

@@ -25,6 +25,23 @@ if TYPE_CHECKING:
 )
 @click.option("--small", is_flag=True, help="Compress everything, weights too; slower.")
 @click.option("--compat", type=click.Choice(["1.8"]), help="For readers with HDF5 1.8.")
+@click.option(
+    "--prune",
+    type=float,
+    metavar="SPARSITY",
+    help="Drop edges until this share of a layer's cells, 0 to 1, has none.",
+)
+@click.option(
+    "--prune-by",
+    type=click.Choice(["magnitude", "random"]),
+    default="magnitude",
+    show_default=True,
+    help="Drop the smallest weights, or any edges (see --seed).",
+)
+@click.option(
+    "--prune-scope", type=click.Choice(["layer", "global"]), default="layer", show_default=True,
+    help="Prune each layer for itself, or compare the edges of all.",
+)  # fmt: skip
 @weights_options[0]
 @weights_options[1]
 @weights_options[2]
@@ -32,7 +49,7 @@ if TYPE_CHECKING:
 @overwritable
 @spoken
 def command(source: str, target: str, output: Output, **settings: Any) -> int:
-    """Convert between formats; also repacks, brings up old drafts, extracts a layer, gives weights.
+    """Convert between formats; also repacks, brings up old drafts, extracts, gives weights, prunes.
 
     Formats: radixfmt (.rx.h5), graph-challenge (a folder of n<N>-l<k>.tsv), matrix-market (.mtx),
     binsparse (.bsp.h5), npz (.npz, as scipy.sparse.save_npz).

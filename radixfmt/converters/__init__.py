@@ -14,6 +14,7 @@ from radixfmt.initialization import weighted
 from radixfmt.model.digest import digests
 from radixfmt.model.metadata import described
 from radixfmt.model.network import alone
+from radixfmt.pruning import prune as pruned
 from radixfmt.registry import Registry
 from radixfmt.version import __version__
 
@@ -78,6 +79,9 @@ def convert(
     weights: str | None = None,
     bias: float | None = None,
     seed: int = 0,
+    prune: float | None = None,
+    prune_by: str = "magnitude",
+    prune_scope: str = "layer",
     said: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     **options: Any,
@@ -92,7 +96,10 @@ def convert(
         layer: take this layer alone, counted from 0.
         weights: give the layers these weights (`radixfmt.initialization.RULES`).
         bias: give every neuron this bias.
-        seed: of random weights.
+        seed: of random weights, and of pruning at random.
+        prune: drop edges, after all else, down to this sparsity (`radixfmt.pruning.prune`).
+        prune_by: "magnitude" or "random".
+        prune_scope: "layer" or "global".
         said: what a person says of the network, see `radixfmt.model.metadata.described`.
         overwrite: whether the target may be replaced.
         **options: of the target format (`storage`, `small`, `compat` for radixfmt files).
@@ -118,6 +125,10 @@ def convert(
     network, losses = reader.read(origin)
     with network:
         changed = _changed(network, layer=layer, weights=weights, bias=bias, seed=seed)
+        if prune is not None:
+            changed = replace(
+                pruned(changed, prune, by=prune_by, scope=prune_scope, seed=seed), closer=None
+            )
         changed = replace(changed, metadata=described(changed.metadata, **(said or {})))
         lost, found = writer.write(destination, changed, overwrite=overwrite, options=options)
         found = found or digests(changed)

@@ -70,11 +70,14 @@ def generate(
     except (TypeError, AttributeError) as error:  # a value of a type no option of ours has
         raise ParameterError(f"{name}: {error}") from error
     step: dict[str, Any] = {"topology": name, "parameters": _plain(parameters)}
+    step["random"] = topology.facts(name).get("random")  # the generator, of families that draw
     if weights is not None or bias is not None:
         network = weighted(network, weights=weights, bias=bias, seed=seed)
         step |= {"weights": weights, "bias": bias, "seed": seed}
     if activation is not None:
-        network = chain(network.layers, activation=_operator(activation))
+        network = chain(
+            network.layers, activation=_operator(activation), metadata=network.metadata
+        )
         step["activation"] = _operator(activation)
     provenance = {"activity": "generate", "tool": f"radixfmt {__version__}"}
     provenance |= {key: value for key, value in step.items() if value is not None}

@@ -44,7 +44,7 @@ CASES = [
     ("generate", 2, "topology family"),
     ("generate radixnet -o a.rx.h5", 2, "unknown .* 'radixnet'.*Did you mean 'radix-net'"),
     (RADIX + "--system 2,3", 2, "Missing option.*--output"),
-    (RADIX + "-o a.rx.h5", 2, "Missing option.*--system"),
+    (RADIX + "-o a.rx.h5", 2, "missing systems or fit"),
     (RADIX + "--system 2,x -o a.rx.h5", 2, "expected integers with commas.*'2,x'"),
     (RADIX + "--system 2,3 --system 4 -o a.rx.h5", 2, "last system's product divides.*n = 6.*4"),
     (RADIX + "--system 2,3 --system 2,2 --system 6 -o a.rx.h5", 2, "system 2 .*n = 6; got 4"),

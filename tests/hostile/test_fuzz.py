@@ -79,9 +79,7 @@ def test_a_valid_mutant_that_does_not_convert_is_bad(fuzz, mutant, monkeypatch):
     def forgets(source, target, **options):
         rx.write(target, rx.generate("radix-net", systems=[[2, 2]]))
 
-    for convert, message in (
-        (refuses, "cannot be converted"), (forgets, "converted to another content"),
-    ):  # fmt: skip
+    for convert in (refuses, forgets):
         monkeypatch.setattr(rx, "convert", convert)
-        with pytest.raises(AssertionError, match=message):
+        with pytest.raises(AssertionError, match="not converted to the same content"):
             fuzz.judge(*mutant)

@@ -1,0 +1,50 @@
+"""`radixfmt plot`: pictures of networks."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from radixfmt.cli.generate import IntegerList
+from radixfmt.cli.options import overwritable, spoken, target_option
+
+if TYPE_CHECKING:
+    from radixfmt.cli.output import Output
+
+
+@click.command(epilog="Example: radixfmt plot net.rx.h5 -o net.png")
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "--kind",
+    default="spy",
+    show_default=True,
+    help="spy (where edges are), degree, spectrum (singular values) or density.",
+)
+@click.option("--layers", type=IntegerList(), help="Counted from 0; by default the first four.")
+@target_option("The picture to write, .png or .svg.")
+@overwritable
+@spoken
+def command(
+    files: tuple[str, ...],
+    kind: str,
+    layers: list[int] | None,
+    target: str,
+    overwrite: bool,
+    output: Output,
+) -> int:
+    """Draw layers of one or more networks, a row for each."""
+    from radixfmt.plots import plot
+    from radixfmt.storage.reader import open as open_file
+
+    with ExitStack() as stack:
+        networks = {name: stack.enter_context(open_file(name)) for name in files}
+        titles = {Path(name).name.removesuffix(".rx.h5"): net for name, net in networks.items()}
+        if len(titles) < len(networks):  # two folders, one file name
+            titles = dict(networks)
+        plot(titles, target, kind=kind, layers=layers, overwrite=overwrite)
+    size = Path(target).stat().st_size
+    output.answer(f"{target}: {kind} of {', '.join(titles)}", {"output": target, "bytes": size})
+    return 0
