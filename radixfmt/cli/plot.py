@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     help="spy (where edges are), degree, spectrum (singular values) or density.",
 )
 @click.option("--layers", type=IntegerList(), help="Counted from 0; by default the first four.")
+@click.option("--columns", type=int, help="Panels in a row; by default a row for each network.")
 @target_option("The picture to write, .png or .svg.")
 @overwritable
 @spoken
@@ -31,11 +32,12 @@ def command(
     files: tuple[str, ...],
     kind: str,
     layers: list[int] | None,
+    columns: int | None,
     target: str,
     overwrite: bool,
     output: Output,
 ) -> int:
-    """Draw layers of one or more networks, a row for each."""
+    """Draw layers of one or more networks."""
     from radixfmt.plots import plot
     from radixfmt.storage.reader import open as open_file
 
@@ -44,7 +46,7 @@ def command(
         titles = {Path(name).name.removesuffix(".rx.h5"): net for name, net in networks.items()}
         if len(titles) < len(networks):  # two folders, one file name
             titles = dict(networks)
-        plot(titles, target, kind=kind, layers=layers, overwrite=overwrite)
+        plot(titles, target, kind=kind, layers=layers, columns=columns, overwrite=overwrite)
     size = Path(target).stat().st_size
     output.answer(f"{target}: {kind} of {', '.join(titles)}", {"output": target, "bytes": size})
     return 0

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from radixfmt.model.network import Network
 
 measurement: Registry[Callable[..., dict[str, Any]]] = Registry("measure", __name__)
+"""Facts: `columns`, heading and place of each value that a table shows; `slow`, left out unless it
+is named."""
 
 
 def measure(network: Network, name: str, /, **options: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ LARGEST_COST = 2**42
 """Multiplications that one call may take: some minutes."""
 
 
-@measurement("score")
+@measurement("score", columns={"residual": "residual"}, slow=True)
 def score(network: Network, *, targets: int = 1, steps: int = 50, seed: int = 0) -> dict[str, Any]:
     """Return how well a network, its activations left out, can imitate random maps.
 

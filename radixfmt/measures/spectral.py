@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CHOICES = ("each", "none")
 
 
-@measurement("spectral")
+@measurement("spectral", columns={"gap ratio": "network.gap_ratio"})
 def spectral(
     network: Network, *, layers: str = "each", start: int = 0, stop: int | None = None
 ) -> dict[str, Any]:

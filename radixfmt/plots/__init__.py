@@ -35,17 +35,19 @@ def plot(
     *,
     kind: str = "spy",
     layers: Sequence[int] | None = None,
+    columns: int | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Draw layers of networks into a picture: a row for each network, a column for each layer.
+    """Draw layers of networks into a picture, a panel for each.
 
     The same networks give the same bytes with the same version of matplotlib.
 
     Args:
-        networks: by the title of its row.
+        networks: by title, at least one.
         target: a .png or .svg file.
         kind: a registered kind ("spy", "degree", "spectrum", "density").
         layers: which ones, counted from 0; by default the first four.
+        columns: panels in a row; by default each network has a row of its own.
         overwrite: replace what exists.
 
     Raises:
@@ -56,28 +58,33 @@ def plot(
     draw = plot_kind[kind]
     if Path(target).suffix.lower() not in SUFFIXES:
         raise ParameterError(f"{target}: expected a name that ends in {' or '.join(SUFFIXES)}")
-    chosen = [_chosen(name, len(network.headers), layers) for name, network in networks.items()]
-    columns = max(map(len, chosen))
-    if columns * len(chosen) > LARGEST_PANELS:
+    if columns is not None and columns < 1:
+        raise ParameterError(f"columns: expected at least 1, got {columns}")
+    rows = [[(name, net, i) for i in _chosen(name, net, layers)] for name, net in networks.items()]
+    if columns is not None:
+        panels = [panel for row in rows for panel in row]
+        rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    across = max(map(len, rows))
+    if across * len(rows) > LARGEST_PANELS:
         raise ParameterError(
-            f"a picture of {len(chosen)} x {columns} panels; expected at most {LARGEST_PANELS}",
+            f"a picture of {len(rows)} x {across} panels; expected at most {LARGEST_PANELS}",
             hint="name fewer layers, say --layers 0,1",
         )
     check_target(target, overwrite=overwrite)
-    figure = _figure(max(columns, 1), len(chosen))
-    grid = figure.subplots(len(chosen), max(columns, 1), squeeze=False)
-    for row, (title, network), indices in zip(grid, networks.items(), chosen, strict=True):
-        for axes, i in zip(row, indices, strict=False):
+    figure = _figure(across, len(rows))
+    grid = figure.subplots(len(rows), across, squeeze=False)
+    for axes_row, row in zip(grid, rows, strict=True):
+        for axes, (name, network, i) in zip(axes_row, row, strict=False):
             draw(axes, network.layers[i])
-            heading = f"{title}\nlayer {i}" if i == indices[0] else f"layer {i}"
-            axes.set_title(heading, size=8, parse_math=False)
-        for axes in row[len(indices) :]:
+            axes.set_title(f"{name}, layer {i}", size=8, parse_math=False)
+        for axes in axes_row[len(row) :]:
             axes.set_axis_off()
     with replacing(target, overwrite=overwrite) as path:
         path.write_bytes(_rendered(figure, Path(target).suffix.lower()[1:]))
 
 
-def _chosen(title: str, count: int, layers: Sequence[int] | None) -> list[int]:
+def _chosen(title: str, network: Network, layers: Sequence[int] | None) -> list[int]:
+    count = len(network.headers)
     if layers is None:
         return list(range(min(count, FIRST)))
     for i in layers:
