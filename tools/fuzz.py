@@ -42,7 +42,7 @@ CRASHED = re.compile(r"the check '.*' (failed on this file|ran out of memory)")
 
 VECTORS = Path(__file__).resolve().parents[1] / "spec/vectors/valid"
 BATCH = 250
-EVERY = 4
+EVERY = 16
 """One mutant in so many is also converted."""
 LIMITS = rx.Limits(expand=1 << 20, objects=10_000)
 
