@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from radixfmt.errors import ParameterError, PathError
-from radixfmt.files import a_path
+from radixfmt.files import a_path, check_target
 from radixfmt.initialization import weighted
 from radixfmt.model.digest import digests
 from radixfmt.model.metadata import described
@@ -122,6 +122,8 @@ def convert(
             raise ParameterError(
                 f"{into}: unknown option {option!r}; expected {', '.join(writer.options) or 'none'}"
             )
+    if writer.suffixes:  # a file; whoever writes a folder knows what may be in it
+        check_target(destination, overwrite=overwrite)
     network, losses = reader.read(origin)
     with network:
         changed = _changed(network, layer=layer, weights=weights, bias=bias, seed=seed)

@@ -22,7 +22,7 @@ LEVELS = {"core", "procedural", "conv", "quantized"}
 SANITIZED = "-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
 SECONDS = 60
 
-MOST_LINES = 1220
+MOST_LINES = 1000
 """Of all sources together, with comments and empty lines."""
 
 
@@ -78,7 +78,7 @@ def test_the_reader_is_short_enough_to_be_read():
         for line in path.read_text("utf-8").splitlines()
     ]
     assert len(lines) <= MOST_LINES
-    assert max(map(len, lines)) <= 110
+    assert max(map(len, lines)) <= 118
 
 
 @pytest.mark.parametrize("name", NAMES)
