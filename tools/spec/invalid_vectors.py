@@ -20,8 +20,9 @@ DRAFT = "RX0205"
 
 FOR_VALIDATORS = frozenset({
     "RX0206", "RX1004", "RX1006", "RX1007", "RX1041", "RX1042", "RX1042-array", "RX3004", "RX3021",
-    "RX3022", "RX3023", "RX3023-values", "RX4009", "RX5004", "RX6002", "RX6002-subgraph", "RX6008",
-    "RX6008-inputs", "RX6009", "RX7004", "RX8001", "RX8002", "RX8002-bit", "RX8003",
+    "RX3022", "RX3023", "RX3023-more", "RX3023-values", "RX4009", "RX5004", "RX6002",
+    "RX6002-subgraph", "RX6008", "RX6008-inputs", "RX6009", "RX7004", "RX8001", "RX8002",
+    "RX8002-bit", "RX8003",
     "RX8003-tensor", "RX8004", "RX8005", "RX8006", "RX8006-layer", "RX8007", "RX8007-prefix",
     "RX8008",
 })  # fmt: skip
