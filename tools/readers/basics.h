@@ -11,13 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_NEST 32
-#define MAX_MARKS (1 << 21) /* commas and opening brackets of a text */
+enum { MAX_NEST = 32, MAX_MARKS = 1 << 21 }; /* levels, and commas and opening brackets of a text */
 #define MAX_SAFE (((int64_t)1 << 53) - 1)
 #define MAX_MEMORY ((uint64_t)4 << 30)
-
 __extension__ typedef unsigned __int128 Wide; /* n_in * n_out, and sums of them */
-
 static char place[1024]; /* what is being read: the path of an object */
 
 /* Refuse the file if a requirement does not hold. */
@@ -30,7 +27,6 @@ static void *take(uint64_t count, size_t size) {
     check(block, "RX0199", "the file needs more memory than this reader's limit");
     return block;
 }
-
 /* Room for one more element in an array that doubles. */
 static void *grow(void *items, size_t count, size_t size) {
     if ((count & (count - 1)) == 0) items = realloc(items, (2 * count + 1) * size);
@@ -43,14 +39,12 @@ static int compare_lists(const void *a, const void *b, void *width) {
     while (x < end && *x == *y) x++, y++;
     return (*x > *y) - (*x < *y);
 }
-
 /* Sort `count` lists of `width` integers. */
 static void sort(void *lists, size_t count, size_t width) {
     if (count) qsort_r(lists, count, width * sizeof(uint64_t), compare_lists, &width);
 }
 
 static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
-
 /* Whether the text is one of the words, which single spaces part. */
 static bool is_one_of(const char *text, const char *words) {
     for (size_t length; *words; words += length + (words[length] == ' ')) {
@@ -60,35 +54,28 @@ static bool is_one_of(const char *text, const char *words) {
     return false;
 }
 
-typedef struct {
-    FILE *out; /* what is written here is hashed */
-    EVP_MD_CTX *hash;
-} Digest;
-
-static ssize_t hash_more(void *hash, const char *data, size_t size) {
-    return EVP_DigestUpdate(hash, data, size) ? (ssize_t)size : 0;
+static void put_bytes(BIO *out, const void *bytes, size_t size) {
+    for (size_t sent; size && BIO_write_ex(out, bytes, size, &sent); bytes += sent) size -= sent;
 }
+static void put(BIO *out, const char *text) { put_bytes(out, text, strlen(text)); }
 
-static Digest start_digest(const char *domain) {
-    Digest digest = {.hash = EVP_MD_CTX_new()};
-    EVP_DigestInit_ex(digest.hash, EVP_sha256(), NULL);
-    digest.out = fopencookie(digest.hash, "w", (cookie_io_functions_t){.write = hash_more});
-    check(digest.out && fputs(domain, digest.out) >= 0, "RX0199", "no digest can be made");
-    return digest;
+/* A stream of OpenSSL that hashes what is written (§7). */
+static BIO *start_digest(const char *domain) {
+    BIO *out = BIO_push(BIO_new(BIO_f_md()), BIO_new(BIO_s_null()));
+    BIO_set_md(out, EVP_sha256());
+    put(out, domain);
+    return out;
 }
-
-static const char *finish_digest(Digest digest, bool recipe) {
+static const char *finish_digest(BIO *out, bool recipe) {
     uint8_t bytes[32];
     char *text = take(70, 1), *end = stpcpy(text, recipe ? "rx1r:" : "rx1:");
-    fclose(digest.out);
-    EVP_DigestFinal_ex(digest.hash, bytes, NULL);
-    EVP_MD_CTX_free(digest.hash);
+    BIO_gets(out, (char *)bytes, sizeof bytes);
+    BIO_free_all(out);
     for (int i = 0; i < 32; i++) end += sprintf(end, "%02x", bytes[i]);
     return text;
 }
 
 typedef enum { J_WORD, J_NUMBER, J_STRING, J_LIST, J_OBJECT } Kind;
-
 typedef struct Json {
     const char *key; /* of a member of an object */
     Kind kind;
@@ -97,17 +84,15 @@ typedef struct Json {
     const char *text;   /* of a string, with C0 80 for \u0000; or how RFC 8785 spells a number or word */
     struct Json *items; /* of a list, or of an object in the order of RFC 8785 */
     size_t count;
-    int mark; /* of what makes a tensor: how far it has been visited, and from where last */
-    const struct Json *seen_from, *last; /* `last`: the size of the last axis of what it makes, if it is known */
+    const struct Json *inputs, *layer, *last, *seen_from; /* of what makes a tensor; see radixfmt_info.c */
+    int mark;
 } Json;
-
 static const char letters[] = "\"\\bfnrt/", meanings[] = "\"\\\b\f\n\r\t/"; /* of escapes; "/" needs none */
 
 /* Number::toString of ECMAScript: the shortest decimal that rounds to the number, or to the same float32. */
 static const char *spell(double number, bool float32) {
     number = float32 ? (float)number : number;
-    char text[40] = "0e0", digits[24], *out = take(48, 1), *end = out + (number < 0);
-    if (number < 0) *out = '-';
+    char text[40] = "0e0", digits[24], *out = take(48, 1), *end = stpcpy(out, number < 0 ? "-" : "");
     for (int i = 0; (float32 ? strtof(text, NULL) : strtod(text, NULL)) != fabs(number); i++) {
         fesetround(i % 2 ? FE_UPWARD : FE_TONEAREST); /* up may do where doubles become sparser */
         sprintf(text, "%.*e", i / 2, fabs(number));
@@ -115,40 +100,39 @@ static const char *spell(double number, bool float32) {
     }
     int power = atoi(strchr(text, 'e') + 1), count = (int)strcspn(text, "e") - (text[1] == '.');
     sprintf(digits, "%c%.*s", text[0], count - 1, text + 2);
-    const char *point = count > 1 ? "." : "";
-    if (power < -6 || power > 20) sprintf(end, "%c%s%se%+d", digits[0], point, digits + 1, power);
+    if (power < -6 || power > 20) sprintf(end, "%c%s%se%+d", digits[0], count > 1 ? "." : "", digits + 1, power);
     else if (power < 0) sprintf(end, "0.%.*s%s", -power - 1, "00000", digits);
     else if (power >= count - 1) sprintf(end, "%s%.*s", digits, power - count + 1, "00000000000000000000");
     else sprintf(end, "%.*s.%s", power + 1, digits, digits + power + 1);
     return out;
 }
 
-static void put_string(FILE *out, const char *text) {
-    fputc('"', out);
+static void put_string(BIO *out, const char *before, const char *text) {
+    BIO_printf(out, "%s\"", before);
     for (; *text; text++) {
         const char *meaning = *text == '/' ? NULL : strchr(meanings, *text);
-        if (meaning) fprintf(out, "\\%c", letters[meaning - meanings]);
-        else if (*text == '\xC0') fputs("\\u0000", out), text++;
-        else if ((unsigned char)*text < 32) fprintf(out, "\\u%04x", (unsigned)*text);
-        else fputc(*text, out);
+        if (meaning) BIO_printf(out, "\\%c", letters[meaning - meanings]);
+        else if (*text == '\xC0') put(out, "\\u0000"), text++;
+        else if ((unsigned char)*text < 32) BIO_printf(out, "\\u%04x", (unsigned)*text);
+        else BIO_write(out, text, 1);
     }
-    fputc('"', out);
+    put(out, "\"");
 }
 
 /* `only`: the members to write of this object, or of the objects in this list; NULL for all. */
-static void put_json(FILE *out, const Json *json, const char *only) {
-    bool object = json->kind == J_OBJECT, first = true;
-    if (json->kind == J_STRING) put_string(out, json->text);
-    else fputs(object ? "{" : json->kind == J_LIST ? "[" : json->text, out);
+static void put_json(BIO *out, const char *before, const Json *json, const char *only) {
+    const char *comma = "";
+    bool object = json->kind == J_OBJECT;
+    if (json->kind == J_STRING) put_string(out, before, json->text);
+    else put(out, before), put(out, object ? "{" : json->kind == J_LIST ? "[" : json->text);
     for (const Json *item = json->items; item < json->items + json->count; item++) {
-        if (object && only && !is_one_of(item->key, only)) continue;
-        if (object && only && is(item->key, "attributes") && !item->count) continue;
-        fputs(first ? "" : ",", out);
-        if (object) put_string(out, item->key), fputc(':', out);
-        put_json(out, item, object ? NULL : only);
-        first = false;
+        bool empty = object && is(item->key, "attributes") && item->kind == J_OBJECT && !item->count;
+        if (object && only && (empty || !is_one_of(item->key, only))) continue;
+        if (object) put_string(out, comma, item->key);
+        put_json(out, object ? ":" : comma, item, object ? NULL : only);
+        comma = ",";
     }
-    if (json->kind >= J_LIST) fputs(object ? "}" : "]", out);
+    if (json->kind >= J_LIST) put(out, object ? "}" : "]");
 }
 
 static char *at; /* what is parsed next, in a text that ends with a zero */
@@ -157,7 +141,6 @@ static bool accept(char mark) {
     at += strspn(at, " \t\n\r");
     return *at == mark ? at++, true : false;
 }
-
 /* The four digits behind \u; `at` ends on the last one. */
 static uint32_t parse_hex4(void) {
     char digits[5] = "";
@@ -199,9 +182,8 @@ static Json parse_scalar(void) {
     at += strlen(json.text);
     if (is_one_of(json.text, "null true false")) return json;
     json.kind = J_NUMBER, json.number = strtod(json.text, &end);
-    check(*json.text && !*end, "RX2003", "this is not one JSON object");
     bool kept = isfinite(json.number) && (json.number != 0 || !signbit(json.number));
-    check(kept, "RX2005", "a number is not finite, or a negative zero");
+    check(*json.text && !*end && kept, "RX2005", "a number is malformed, not finite or a negative zero");
     const char *spelled = spell(json.number, false);
     bool digits = !json.text[strspn(json.text, "-0123456789")], same = is(json.text, spelled);
     json.integer = digits && fabs(json.number) <= MAX_SAFE;
@@ -259,29 +241,24 @@ static Json *member(const Json *object, const char *key) {
         if (is(object->items[i].key, key)) return &object->items[i];
     return NULL;
 }
-
 static Json *need(const Json *object, const char *key, Kind kind) {
     Json *json = member(object, key);
     check(json && json->kind == kind, "RX2007", "the member %s is missing or of the wrong type", key);
     return json;
 }
-
-static const char *need_text(const Json *object, const char *key) { return need(object, key, J_STRING)->text; }
-
-/* The text, which is one of the words. */
-static const char *need_word(const Json *object, const char *key, const char *words, const char *code) {
-    check(is_one_of(need_text(object, key), words), code, "the member %s is none of: %s", key, words);
-    return need_text(object, key);
+/* A text; one of the words, if there are any. */
+static const char *need_text(const Json *object, const char *key, const char *words) {
+    const char *text = need(object, key, J_STRING)->text;
+    check(!words || is_one_of(text, words), "RX2007", "the member %s is none of: %s", key, words);
+    return text;
 }
 
 static bool is_integer(const Json *json, int64_t least, int64_t most) {
     return json && json->integer && json->number >= (double)least && json->number <= (double)most;
 }
-
 static bool are_integers(const Json *list, int64_t least, int64_t most) {
     bool good = list->kind == J_LIST;
     for (size_t i = 0; good && i < list->count; i++) good = is_integer(&list->items[i], least, most);
     return good;
 }
-
 static uint64_t count_at(const Json *list, size_t i) { return (uint64_t)list->items[i].number; }
