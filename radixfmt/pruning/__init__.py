@@ -5,28 +5,30 @@ loses nothing when 0.9 is asked for. With `cells` of them, cells - floor(sparsit
 kept, or all if there are no more: rounded so that no sparsity below 1 empties a layer. A sparser
 network keeps a subset of the edges of a denser one. Of equally important edges
 those earlier in pattern order are kept (by layer, then output neuron, then input neuron).
+
+`rewire` keeps the number of edges instead, and moves the weakest: sparse evolutionary training.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from functools import partial
 from itertools import accumulate
 from math import floor, prod
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from radixfmt.errors import ParameterError, UnsupportedError
-from radixfmt.model.canonical import LARGEST_INTEGER
 from radixfmt.model.network import LazyLayers
+from radixfmt.pruning.arguments import check_seed, share
 from radixfmt.pruning.cut import Cut, cut_off, kept_layer, standing
 from radixfmt.pruning.importance import RULES
-from radixfmt.pruning.schedule import gradual_sparsity
+from radixfmt.pruning.rewiring import rewire
+from radixfmt.pruning.schedule import drop_fraction, gradual_sparsity
 from radixfmt.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from fractions import Fraction
 
     import numpy as np
     from numpy.typing import NDArray
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     Ranking = Callable[[Layer, int], Iterator[NDArray[np.int64]]]
 
-__all__ = ["gradual_sparsity", "prune", "prune_gradually"]
+__all__ = ["drop_fraction", "gradual_sparsity", "prune", "prune_gradually", "rewire"]
 
 SCOPES = ("layer", "global")
 
@@ -69,7 +71,7 @@ def prune(
         ParameterError: a value that is not one of these.
         UnsupportedError: magnitudes are asked for and a layer has no weights.
     """
-    wanted = _share(sparsity)
+    wanted = share("sparsity", sparsity)
     _check(by, scope, seed)
     if by == "magnitude":
         _check_weights(network)
@@ -164,23 +166,11 @@ def _kept(cells: int, sparsity: Fraction) -> int:
     return cells - floor(sparsity * cells)
 
 
-def _share(sparsity: float) -> Fraction:
-    """Return the sparsity as the decimal number it prints as."""
-    try:
-        share = Fraction(str(sparsity)) if isinstance(sparsity, Real) else Fraction(-1)
-    except ValueError:  # nan, an infinity, a bool
-        share = Fraction(-1)
-    if not 0 <= share <= 1:
-        raise ParameterError(f"sparsity: expected a number from 0 to 1, got {sparsity!r}")
-    return share
-
-
 def _check(by: str, scope: str, seed: int) -> None:
     for what, value, known in (("by", by, tuple(RULES)), ("scope", scope, SCOPES)):
         if value not in known:
             raise ParameterError(f"{what}: expected {' or '.join(known)}, got {value!r}")
-    if type(seed) is not int or not 0 <= seed <= LARGEST_INTEGER:
-        raise ParameterError(f"seed: expected 0 to 2^53 - 1, got {seed!r}")
+    check_seed(seed)
 
 
 def _check_weights(network: Network) -> None:

@@ -1,6 +1,8 @@
-"""How sparse a network is while it is trained."""
+"""How sparse a network is while it is trained, and how many of its edges move."""
 
 from __future__ import annotations
+
+from math import cos, pi
 
 from radixfmt.errors import ParameterError
 
@@ -30,3 +32,25 @@ def gradual_sparsity(
         raise ParameterError(f"expected begin before end, got {begin} and {end}")
     left = 1 - min(max((step - begin) / (end - begin), 0), 1)
     return final + (initial - final) * left**3
+
+
+def drop_fraction(step: int, *, alpha: float = 0.3, end: int) -> float:
+    """Return the share of edges that move at a training step: alpha/2·(1 + cos(π·t/T)), then 0.
+
+    RigL (Evci et al., arXiv 1911.11134), whose text was not at hand: the formula is that of public
+    codes, where alpha is often 0.3, edges move every 100 steps, and T is 75 % of training.
+    It is the `zeta` of `rewire`, or of a rule of one's own.
+
+    Args:
+        step: t, any integer; the share is `alpha` until step 0 and 0 from `end` on.
+        alpha: share at step 0, 0 to 1.
+        end: T, at least 1.
+
+    Raises:
+        ParameterError: `alpha` or `end` out of range.
+    """
+    if not 0 <= alpha <= 1:
+        raise ParameterError(f"alpha: expected a number from 0 to 1, got {alpha}")
+    if not end >= 1:
+        raise ParameterError(f"end: expected at least 1, got {end}")
+    return alpha / 2 * (1 + cos(pi * min(max(step / end, 0), 1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import prod
 from typing import TYPE_CHECKING
 
 from radixfmt.topologies import topology
@@ -24,10 +25,10 @@ def erk(*, widths: Sequence[int], density: float, seed: int = 0) -> Network:
     """Return layers whose densities go with (n_in + n_out)/(n_in·n_out), and meet a total.
 
     The rule of RigL (Evci et al., arXiv 1911.11134), which generalises SET's; the text was not at
-    hand, the rule is that of public codes. Its terms for kernel sizes do not apply to linear
-    layers. A layer that would be more than dense is dense, and the others share what is left.
-    The number of edges of each layer is exact (`edge_counts`); the edges are one draw `distinct`
-    out of all cells of the layer, output by output.
+    hand, the rule is that of public codes (`raw_density`, whose terms for kernel sizes do not apply
+    to linear layers). A layer that would be more than dense is dense, and the others share what
+    is left. The number of edges of each layer is exact (`edge_counts`); the edges are one draw
+    `distinct` out of all cells of the layer, output by output.
 
     Args:
         widths: neurons of the input and of every layer after it.
@@ -50,6 +51,20 @@ def erk(*, widths: Sequence[int], density: float, seed: int = 0) -> Network:
     return drawn(shapes, seed, draw)
 
 
+def raw_density(n_in: int, n_out: int, kernel: Sequence[int] = ()) -> Fraction:
+    """Return what ERK scales to a layer's density: the sum of its sizes over their product.
+
+    (n_in + n_out + k1 + k2 + …)/(n_in·n_out·k1·k2·…). Without a kernel it is the rule of SET.
+
+    Args:
+        n_in: input neurons or channels.
+        n_out: output neurons or channels.
+        kernel: sizes of a convolution's kernel; none for a linear layer.
+    """
+    sizes = (n_in, n_out, *kernel)
+    return Fraction(sum(sizes), prod(sizes))
+
+
 def edge_counts(shapes: Sequence[tuple[int, int]], density: Fraction) -> list[int]:
     """Return the number of edges of each layer; the sum is the integer nearest to the density.
 
@@ -61,7 +76,7 @@ def edge_counts(shapes: Sequence[tuple[int, int]], density: Fraction) -> list[in
         density: of the network, 0 to 1.
     """
     cells = [n_in * n_out for n_in, n_out in shapes]
-    weights = [n_in + n_out for n_in, n_out in shapes]
+    weights = [raw_density(*shape) * size for shape, size in zip(shapes, cells, strict=True)]
     total = round(density * sum(cells))
     free, scale = list(range(len(shapes))), Fraction(0)
     while free:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -12,8 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import radixfmt as rx
-
-DATA = Path(__file__).resolve().parents[2].parent / "shared/data/nnstd"
 
 
 def net(*layers):
@@ -36,10 +32,9 @@ def test_the_toy_of_the_literature():
     assert found.matches[0].tolist() == [1, 0, 2]
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the published topologies are not at hand")
-def test_published_topologies_give_the_values_of_the_authors_code():
+def test_published_topologies_give_the_values_of_the_authors_code(data):
     def published(name):
-        files = [DATA / name / f"layer_{i}.npz" for i in range(3)]
+        files = [data / "nnstd" / name / f"layer_{i}.npz" for i in range(3)]
         # Their last row is the bias.
         return net(*(sp.csr_array(sp.load_npz(file))[:784].toarray() != 0 for file in files))
 
