@@ -10,6 +10,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code (0 yes, 1 no, 2 trouble, 130 interrupted)."""
     from radixfmt.cli import execute
 
+    sys.set_int_max_str_digits(0)  # counts of paths are exact, and longer than Python prints
     return execute(sys.argv[1:] if argv is None else argv)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +16,12 @@ from radixfmt.cli.output import printable
 from radixfmt.errors import ParameterError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from radixfmt.cli.output import Output
 
 NOTHING = "-"
+RATIO = {"numerator", "denominator", "value"}
 
 
 @click.command(epilog="Example: radixfmt measure net.rx.h5 --measure paths")
@@ -45,8 +48,7 @@ def command(
     from radixfmt.measures import measurement
 
     chosen = names or tuple(n for n in measurement if not measurement.facts(n).get("slow"))
-    options = dict(map(_option, settings))
-    _check_options(options, chosen)
+    options = _options(settings, chosen)
     alone = len(files) == 1
     draw = output.progress("measuring")
     found = []
@@ -80,7 +82,7 @@ def _measured(
             mine = {key: value for key, value in known.items() if key in takes}
             try:
                 record[name] = measure(network, name, **mine)
-            except UnsupportedError as error:
+            except (ParameterError, UnsupportedError) as error:
                 if strict:
                     raise
                 record[name] = {"why": str(error)}
@@ -98,29 +100,30 @@ def _distance(file: str, reference: str) -> dict[str, Any]:
             return {"nnstd": None, "why": str(error)}
 
 
-def _option(text: str) -> tuple[str, Any]:
-    """Return the name and value of `steps=100`; what is no JSON is a text."""
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise click.UsageError(f"--set: expected OPTION=VALUE, got {text!r}")
-    try:
-        return name.replace("-", "_"), json.loads(value)
-    except ValueError:
-        return name.replace("-", "_"), value
-
-
-def _check_options(options: dict[str, Any], names: Sequence[str]) -> None:
-    """Check that some measure takes each option."""
+def _options(settings: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """Return the options that `steps=100` and alike give; what is no JSON is a text."""
     from radixfmt.measures import measurement
 
     takes = {key for name in names for key in inspect.signature(measurement[name]).parameters}
     takes -= {"network", "file_bytes"}
-    for option in options:
-        if option not in takes:
+    found: dict[str, Any] = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        name = name.replace("-", "_")
+        if not equals or name in found:
+            raise click.UsageError(f"--set: expected OPTION=VALUE, each once, got {text!r}")
+        if name not in takes:
+            close = difflib.get_close_matches(name, takes, n=1)
             raise ParameterError(
-                f"--set: no measure named here has an option {option!r}; they have: "
-                f"{', '.join(sorted(takes)) or 'none'}"
+                f"--set: no measure named here has an option {name!r}; they have: "
+                f"{', '.join(sorted(takes)) or 'none'}",
+                hint=f"Did you mean {close[0]!r}?" if close else None,
             )
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
 
 
 def as_text(record: dict[str, Any]) -> str:
@@ -128,13 +131,19 @@ def as_text(record: dict[str, Any]) -> str:
     lines = []
     for name, found in record.items():
         lines.append(f"{name}:")
-        rows = [(key, found[key]) for key in found if not isinstance(found[key], list)]
-        lines += [f"  {key:<22} {_shown(value)}" for key, value in rows if key != "reading"]
+        lines += [f"  {key:<22} {value}" for key, value in _values(found)]
         for layer in found.get("layers") if isinstance(found.get("layers"), list) else []:
             lines.append(f"  {_layer(layer)}")
         if "reading" in found:
             lines.append(f"  ({found['reading']})")
     return "\n".join(printable(line) for line in lines)
+
+
+def titles(files: Sequence[str]) -> list[str]:
+    """Return short names of files: without folders, unless two would have the same."""
+    names = [Path(file).name.removesuffix(".rx.h5") for file in files]
+    many = Counter(names)
+    return [name if many[name] == 1 else file for name, file in zip(names, files, strict=True)]
 
 
 def as_table(files: Sequence[str], records: Sequence[dict[str, Any]]) -> str:
@@ -146,7 +155,7 @@ def as_table(files: Sequence[str], records: Sequence[dict[str, Any]]) -> str:
         for name in records[0]
         for heading, path in _columns(name, measurement).items()
     }
-    names = [Path(file).name.removesuffix(".rx.h5") for file in files]
+    names = titles(files)
     table = [["", *columns]]
     for name, record in zip(names, records, strict=True):
         cells = []
@@ -166,6 +175,19 @@ def as_table(files: Sequence[str], records: Sequence[dict[str, Any]]) -> str:
     )
 
 
+def _values(found: dict[str, Any], inside: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what a measure says beside its lists of layers: `network.sigma1` and its value."""
+    for key, value in found.items():
+        if isinstance(value, dict) and set(value) != RATIO:
+            yield from _values(value, f"{inside}{key}.")
+        elif key != "reading" and not _is_table(value):
+            yield f"{inside}{key}", _shown(value)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
 def _columns(name: str, measurement: Any) -> dict[str, str]:
     """Return what a table shows of a measure: heading and place of the value."""
     if name == "nnstd":
@@ -181,7 +203,7 @@ def _layer(layer: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, dict) and set(value) == {"numerator", "denominator", "value"}:
+    if isinstance(value, dict) and set(value) == RATIO:
         return _shown(value["value"] if value["denominator"] != 1 else value["numerator"])
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -189,5 +211,7 @@ def _shown(value: Any) -> str:
         return f"{value:.4g}"
     if value is None:
         return NOTHING
-    text = str(value) if isinstance(value, int | str) else json.dumps(value)
+    if isinstance(value, int | str):
+        return str(value)
+    text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:59]}…"

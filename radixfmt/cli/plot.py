@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from radixfmt.cli.generate import IntegerList
+from radixfmt.cli.measure import titles
 from radixfmt.cli.options import overwritable, spoken, target_option
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ def command(
     from radixfmt.storage.reader import open as open_file
 
     with ExitStack() as stack:
-        networks = {name: stack.enter_context(open_file(name)) for name in files}
-        titles = {Path(name).name.removesuffix(".rx.h5"): net for name, net in networks.items()}
-        if len(titles) < len(networks):  # two folders, one file name
-            titles = dict(networks)
-        plot(titles, target, kind=kind, layers=layers, columns=columns, overwrite=overwrite)
+        networks = {
+            title: stack.enter_context(open_file(file))
+            for title, file in zip(titles(files), files, strict=True)
+        }
+        plot(networks, target, kind=kind, layers=layers, columns=columns, overwrite=overwrite)
     size = Path(target).stat().st_size
-    output.answer(f"{target}: {kind} of {', '.join(titles)}", {"output": target, "bytes": size})
+    output.answer(f"{target}: {kind} of {', '.join(networks)}", {"output": target, "bytes": size})
     return 0

@@ -13,9 +13,10 @@ all orders of all neurons, and layers after the first may depend on how ties are
 
 Cost of one layer of n outputs with k inputs each: the shared inputs are a sparse product of about
 n·k² steps; `optimal` then needs a dense matrix of 8·n² bytes and up to n³ steps (4096 random
-neurons take seconds, tied ones longer), so that beyond `LARGEST_OPTIMAL` neurons `greedy` is
-offered: it pairs the nearest first, needs only the sparse product, and is an upper bound; its
-`lower_bounds`, the mean distance to the nearest neuron, hold for any way to pair a layer off.
+neurons take seconds), so that beyond `LARGEST_OPTIMAL` neurons `greedy` is offered: it pairs the
+nearest first, needs only the sparse product, and is an upper bound; its `lower_bounds`, the mean
+distance to the nearest neuron, hold for any way to pair a layer off. `identity` pairs nothing off
+and costs a pass over the edges.
 """
 
 from __future__ import annotations
@@ -33,12 +34,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from radixfmt.model.network import Network
+    from radixfmt.model.pattern import Pattern
 
-LARGEST_OPTIMAL = 16_384
-"""Neurons of a layer that are paired off optimally: a cost matrix of 2 GiB."""
+LARGEST_OPTIMAL = 8192
+"""Neurons of a layer that are paired off optimally: a cost matrix of 512 MiB."""
 
-LARGEST_SHARED = 2**28
-"""Pairs of neurons with an input in common that are listed: 4 GiB."""
+LARGEST_SHARED = 2**26
+"""Pairs of neurons with an input in common that are listed: about 2 GiB."""
+
+LARGEST_EDGES, LARGEST_SIDE = 2**27, 2**24
+"""Edges and neurons of a layer that is compared."""
 
 PAIRS_AT_ONCE = 1 << 14
 
@@ -52,7 +57,8 @@ class NnstdResult:
     Attributes:
         distance: mean over the layers, in [0, 1].
         layers: each layer's distance.
-        lower_bounds: of each layer, given how the layer before was paired off.
+        lower_bounds: of each layer, given how the layer before was paired off; 0 for "identity",
+            which looks at no other pair.
         matching: how layers were paired off.
         matches: of each layer, int64 `[n_out]`: neuron j of the first network goes with neuron
             `matches[l][j]` of the second.
@@ -93,18 +99,37 @@ def nnstd(a: Network, b: Network, *, matching: str = "optimal") -> NnstdResult:
     ]
     _check_comparable(*shapes)
     distances, bounds, matches = [], [], []
-    before = np.arange(shapes[0][0][0])
+    before: NDArray[np.int64] | slice = slice(None)  # inputs stand as they are
     for i, j in zip(*runs, strict=True):
-        mine = a.layers[i].pattern.to_scipy()
-        theirs = b.layers[j].pattern.to_scipy()[before]
-        shared = _shared(mine, theirs)
+        patterns = a.layers[i].pattern, b.layers[j].pattern
+        _check_size(i, *patterns)
+        mine, theirs = patterns[0].to_scipy(), patterns[1].to_scipy()[before]
         sizes = np.diff(mine.indptr), np.diff(theirs.indptr)
-        before = _matched(shared, *sizes, matching)
-        distances.append(float(np.mean(_costs(shared, *sizes, before))))
-        bounds.append(_nearest(shared, *sizes))
-        matches.append(before)
+        if matching == "identity" or not mine.shape[1]:
+            match, bound = np.arange(mine.shape[1]), 0.0
+            common = np.asarray(mine.multiply(theirs).sum(axis=0), np.float64).ravel()
+        else:
+            shared = _shared(mine, theirs)
+            match, bound = _matched(shared, *sizes, matching), _nearest(shared, *sizes)
+            common = np.asarray(shared[np.arange(match.size), match], np.float64).ravel()
+        costs = _costs(common, sizes[0], sizes[1][match])
+        distances.append(float(np.mean(costs)) if costs.size else 0.0)
+        bounds.append(bound)
+        matches.append(match)
+        before = match
     mean = float(np.mean(distances))
     return NnstdResult(mean, tuple(distances), tuple(bounds), matching, tuple(matches))
+
+
+def _check_size(i: int, *patterns: Pattern) -> None:
+    edges = max(pattern.nnz for pattern in patterns)
+    side = max(patterns[0].shape)
+    if edges > LARGEST_EDGES or side > LARGEST_SIDE:
+        raise UnsupportedError(
+            f"layer {i}: NNSTD compares layers of at most {LARGEST_EDGES} edges and {LARGEST_SIDE} "
+            f"neurons, got {edges} and {side}",
+            hint="compare smaller networks of the same families",
+        )
 
 
 def _check_comparable(mine: list[tuple[int, int]], theirs: list[tuple[int, int]]) -> None:
@@ -138,8 +163,6 @@ def _matched(
     shared: sp.csr_array, mine: NDArray[Any], theirs: NDArray[Any], matching: str
 ) -> NDArray[np.int64]:
     """Return which neuron of the second network goes with each of the first."""
-    if matching == "identity":
-        return np.arange(mine.size)
     if matching == "greedy":
         return _greedy(shared, mine, theirs)
     if mine.size > LARGEST_OPTIMAL:
@@ -178,13 +201,12 @@ def _greedy(shared: sp.csr_array, mine: NDArray[Any], theirs: NDArray[Any]) -> N
 
 
 def _costs(
-    shared: sp.csr_array, mine: NDArray[Any], theirs: NDArray[Any], match: NDArray[np.int64]
+    common: NDArray[np.float64], mine: NDArray[Any], theirs: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """Return how far each neuron is from the one it goes with: 1 - shared / joint inputs."""
-    common = np.asarray(shared[np.arange(match.size), match], np.float64).ravel()
-    union = mine + theirs[match] - common
+    """Return how far apart paired neurons are: 1 - shared / joint inputs, 0 without any."""
+    union = mine + theirs - common
     different = union - common
-    return np.asarray(np.divide(different, union, out=np.zeros(match.size), where=union > 0))
+    return np.asarray(np.divide(different, union, out=np.zeros(union.size), where=union > 0))
 
 
 def _nearest(shared: sp.csr_array, mine: NDArray[Any], theirs: NDArray[Any]) -> float:
@@ -197,5 +219,5 @@ def _nearest(shared: sp.csr_array, mine: NDArray[Any], theirs: NDArray[Any]) -> 
         np.maximum.at(best, here, alike)
         if (other == 0).any():
             best[own == 0] = 1
-        bounds.append(float(np.mean(1 - best)))
+        bounds.append(float(np.mean(1 - best)) if best.size else 0.0)
     return max(bounds)

@@ -52,10 +52,9 @@ def score(network: Network, *, targets: int = 1, steps: int = 50, seed: int = 0)
     """
     from scipy.optimize import minimize
 
-    if min(targets, steps) < 1 or not 0 <= seed < 2**53:
-        raise ParameterError(
-            "score: expected at least one target and step, and a seed of 0 or more"
-        )
+    for name, value, least in (("targets", targets, 1), ("steps", steps, 1), ("seed", seed, 0)):
+        if type(value) is not int or not least <= value < 2**53:
+            raise ParameterError(f"{name}: expected an integer of at least {least}, got {value!r}")
     run = layer_run(network)
     shapes = [network.headers[i][1] for i in run]
     cells = shapes[0][0] * shapes[-1][1]

@@ -130,7 +130,9 @@ class Dequantized:
         first, last, _ = key.indices(self.pattern.nnz)
         codes = np.asarray(self.quantized.codes[first:last]).astype(np.int32)
         scale, zero = self.quantized.scale, self.quantized.zero_point.astype(np.int32)
-        if max(scale.size, zero.size) > 1 and codes.size:
+        if not codes.size:
+            return np.empty(0, np.float32)
+        if max(scale.size, zero.size) > 1:
             every = range(self.pattern.shape[1])
             start = bisect_right(every, first, key=self.pattern.first_edge) - 1
             stop = bisect_right(every, last - 1, key=self.pattern.first_edge)

@@ -58,8 +58,10 @@ def plot(
     draw = plot_kind[kind]
     if Path(target).suffix.lower() not in SUFFIXES:
         raise ParameterError(f"{target}: expected a name that ends in {' or '.join(SUFFIXES)}")
-    if columns is not None and columns < 1:
-        raise ParameterError(f"columns: expected at least 1, got {columns}")
+    if columns is not None and (type(columns) is not int or columns < 1):
+        raise ParameterError(f"columns: expected an integer of at least 1, got {columns!r}")
+    if not networks or (layers is not None and not layers):
+        raise ParameterError("expected at least one network and one layer to draw")
     rows = [[(name, net, i) for i in _chosen(name, net, layers)] for name, net in networks.items()]
     if columns is not None:
         panels = [panel for row in rows for panel in row]
@@ -88,8 +90,8 @@ def _chosen(title: str, network: Network, layers: Sequence[int] | None) -> list[
     if layers is None:
         return list(range(min(count, FIRST)))
     for i in layers:
-        if not 0 <= i < count:
-            raise ParameterError(f"{title}: expected layers from 0 to {count - 1}, got {i}")
+        if type(i) is not int or not 0 <= i < count:
+            raise ParameterError(f"{title}: expected layers from 0 to {count - 1}, got {i!r}")
     return list(layers)
 
 

@@ -24,6 +24,8 @@ def spy(axes: Any, layer: Layer) -> None:
     """Draw inputs downward and outputs to the right; the darker, the larger the share of edges."""
     share = binned(layer.pattern)
     n_in, n_out = layer.pattern.shape
+    if not share.size:
+        return
     axes.imshow(
         share, cmap="Greys", vmin=0, vmax=max(float(share.max(initial=0)), 1e-30),
         extent=(0, n_out, n_in, 0), aspect="auto", interpolation="nearest",

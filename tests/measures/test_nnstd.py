@@ -132,8 +132,28 @@ def test_layers_that_do_not_follow_one_another_are_refused():
         rx.nnstd(moved, moved)
 
 
-def test_a_layer_too_large_to_pair_off_optimally_says_what_to_do(monkeypatch):
+def test_layers_without_neurons_or_edges_are_alike():
+    empty = net(np.zeros((6, 2)), np.zeros((2, 0)), np.zeros((0, 8)))
+    for matching in ("optimal", "greedy", "identity"):
+        found = rx.nnstd(empty, empty, matching=matching)
+        assert found.layers == (0, 0, 0)
+
+
+def test_the_hints_of_a_layer_too_large_to_pair_off_work(monkeypatch):
     monkeypatch.setattr("radixfmt.measures.nnstd.LARGEST_OPTIMAL", 2)
     with pytest.raises(rx.RadixfmtError, match="cost matrix") as error:
         rx.nnstd(net(A), net(B))
-    assert "greedy" in error.value.hint
+    assert "--matching greedy" in error.value.hint
+    assert rx.nnstd(net(A), net(B), matching="greedy").distance >= 2 / 9
+    monkeypatch.setattr("radixfmt.measures.nnstd.LARGEST_SHARED", 2)
+    with pytest.raises(rx.RadixfmtError, match="pairs with a common input") as error:
+        rx.nnstd(net(A), net(B), matching="greedy")
+    assert "--matching identity" in error.value.hint
+    assert rx.nnstd(net(A), net(B), matching="identity").distance == pytest.approx(2 / 3)
+
+
+def test_huge_layers_are_refused_before_anything_is_made():
+    huge = rx.generate("radix-net", systems=[[2] * 37])
+    for matching in ("optimal", "identity"):
+        with pytest.raises(rx.RadixfmtError, match="layer 0: NNSTD compares layers of at most"):
+            rx.nnstd(huge, huge, matching=matching)

@@ -60,5 +60,12 @@ def test_networks_too_large_to_fit_are_refused():
     with pytest.raises(rx.RadixfmtError, match="multiplications") as error:
         rx.measure(rx.generate("graph-challenge", neurons=1024, layers=120), "score")
     assert "smaller" in error.value.hint
-    with pytest.raises(rx.RadixfmtError, match="at least one target"):
-        rx.measure(net(np.eye(2)), "score", steps=0)
+
+
+@pytest.mark.parametrize(
+    "options", [{"steps": 0}, {"steps": "x"}, {"steps": None}, {"targets": True}, {"seed": 1.5}]
+)
+def test_options_that_are_no_integers_are_refused(options):
+    (name,) = options
+    with pytest.raises(rx.RadixfmtError, match=f"{name}: expected an integer"):
+        rx.measure(net(np.eye(2)), "score", **options)
