@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radixfmt.errors import UnsupportedError
 from radixfmt.measures.classes import MAKING, equal_vectors, merged_blocks
 from radixfmt.measures.counts import Counts, product
+from radixfmt.measures.limits import check_side
 from radixfmt.measures.ratio import repeats
+from radixfmt.measures.recipes import PROVEN_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 MOST_WORDS = 20_000_000
 """Words of a block of counts: 160 MB, and about four times as much while it is multiplied."""
-
-LARGEST_SIDE = 1 << 27
-"""Neurons that can be told apart: 1 GiB of labels."""
 
 MERGING = 16
 """What it costs to find counts that are alike, in additions for each count."""
@@ -94,7 +92,7 @@ class Bundle:
         size = inputs.size
         if (size + 1) * size > MOST_WORDS:
             raise TooWide(isqrt(MOST_WORDS) - 1)
-        labels = np.zeros(check_side(n_in), np.intp)
+        labels = np.zeros(check_side(n_in, "paths", hint=PROVEN_ONLY), np.intp)
         labels[inputs] = np.arange(1, size + 1)
         counts = Counts([np.eye(size + 1, size, -1, np.int64)], 1)
         return cls(labels, counts, np.arange(size), np.full(size, 1, object))
@@ -116,7 +114,7 @@ class Bundle:
         if self.labels is not None:
             ledger.spend(pattern.nnz * MAKING)
         if not repeats(fan_in):
-            check_side(fan_in.size)
+            check_side(fan_in.size, "paths", hint=PROVEN_ONLY)
         labels: list[NDArray[np.intp]] = []
         counts = product(
             self._blocks(pattern, labels, ledger), self.counts, int(fan_in.max(initial=0))
@@ -166,19 +164,3 @@ class Bundle:
         if self.labels is None:
             return np.array([neurons])
         return np.bincount(self.labels, minlength=self.counts.shape[0])
-
-
-def check_side(neurons: int) -> int:
-    """Return the number of neurons of one side, if they can be told apart.
-
-    Raises:
-        UnsupportedError: there are too many.
-    """
-    if neurons > LARGEST_SIDE:
-        raise UnsupportedError(
-            f"paths through {neurons} neurons of one layer are not followed; at most "
-            f"{LARGEST_SIDE} are",
-            hint="layers of this size are measured where their records prove a whole "
-            "mixed-radix system from the first layer on",
-        )
-    return neurons

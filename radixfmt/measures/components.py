@@ -10,9 +10,10 @@ import numpy as np
 
 from radixfmt.errors import UnsupportedError
 from radixfmt.measures import measurement
+from radixfmt.measures.limits import check_budget, check_side
 from radixfmt.measures.ratio import Tally, repeats
 from radixfmt.measures.recipes import recipe_of
-from radixfmt.measures.run import check_budget, layer_run
+from radixfmt.measures.run import layer_run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,9 +26,6 @@ LISTED = 8
 
 BUDGET = 1 << 28
 """Edges that are walked by default: under a minute."""
-
-LARGEST_SIDE = 1 << 27
-"""Neurons that can be told apart: 1 GiB of labels."""
 
 
 @dataclass(slots=True)
@@ -136,8 +134,10 @@ def _of_layer(pattern: Pattern, budget: int) -> dict[str, Any]:
     if recipe is not None:
         parts = recipe.place_value
         return _summary(Counter({sum(pattern.shape) // parts: parts}))
-    if (why := _too_large(pattern, budget)) is not None:
-        return _unknown(why)
+    try:
+        _check_size(pattern, budget)
+    except UnsupportedError as error:
+        return _unknown(str(error))
     merging = Merging.of(pattern.shape[0])
     merging.through(pattern)
     return merging.summary()
@@ -156,8 +156,10 @@ def _of_run(network: Network, start: int, stop: int | None, budget: int) -> dict
     for i in run:
         pattern = network.layers[i].pattern
         one = merging is not None and merging.sizes.size == 1 and repeats(pattern.fan_in())
-        if (why := _too_large(pattern, left if not one else pattern.nnz)) is not None:
-            return {**span, **_unknown(f"/layers/{i:06d}: {why}")}
+        try:
+            _check_size(pattern, left if not one else pattern.nnz)
+        except UnsupportedError as error:
+            return {**span, **_unknown(f"/layers/{i:06d}: {error}")}
         left -= 0 if one else pattern.nnz
         merging = Merging.of(pattern.shape[0]) if merging is None else merging
         merging.through(pattern)
@@ -165,13 +167,13 @@ def _of_run(network: Network, start: int, stop: int | None, budget: int) -> dict
     return {**span, **merging.summary()}
 
 
-def _too_large(pattern: Pattern, budget: int) -> str | None:
-    """Return why the edges of a pattern are not walked, None if they can be."""
+def _check_size(pattern: Pattern, budget: int) -> None:
+    """Raise UnsupportedError unless the edges of a pattern can be walked."""
     if pattern.nnz > budget:
-        return f"its {pattern.nnz} edges are more than the budget of {budget} that is left"
-    if max(pattern.shape) > LARGEST_SIDE:
-        return f"{max(pattern.shape)} neurons cannot be told apart; at most {LARGEST_SIDE} can"
-    return None
+        raise UnsupportedError(
+            f"its {pattern.nnz} edges are more than the budget of {budget} that is left"
+        )
+    check_side(max(pattern.shape), "components")
 
 
 def _summary(sizes: Counter[int]) -> dict[str, Any]:

@@ -9,12 +9,13 @@ import numpy as np
 
 from radixfmt.errors import UnsupportedError
 from radixfmt.measures import measurement
-from radixfmt.measures.bundle import Ledger, Spent, check_side
+from radixfmt.measures.bundle import Ledger, Spent
 from radixfmt.measures.classes import spread
+from radixfmt.measures.limits import BUDGET, check_budget, check_side
 from radixfmt.measures.ratio import Tally, ratio
 from radixfmt.measures.reach import Reach
-from radixfmt.measures.recipes import constant_start
-from radixfmt.measures.run import check_budget, layer_run
+from radixfmt.measures.recipes import PROVEN_ONLY, constant_start
+from radixfmt.measures.run import layer_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from radixfmt.model.network import Network
-
-BUDGET = 10**10
-"""Operations of the default budget: up to about half a minute."""
 
 MOST_WORDS = 1 << 24
 """Words of 64 inputs each that a block holds: 128 MiB."""
@@ -131,7 +129,8 @@ def _follow(network: Network, run: Sequence[int], budget: int, reached: Reached)
         reached.add(reach, 1, n_out, weight=n_in)
         return
     widest = max(max(network.headers[i][1]) for i in run)
-    size = min(LARGEST_BLOCK, 64 * max(1, MOST_WORDS // check_side(widest)))
+    check_side(widest, "paths", hint=PROVEN_ONLY)
+    size = min(LARGEST_BLOCK, 64 * max(1, MOST_WORDS // widest))
     pending = [spread(np.arange(n_in))]
     while pending:
         block = pending.pop()

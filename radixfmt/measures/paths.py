@@ -9,11 +9,12 @@ import numpy as np
 
 from radixfmt.errors import UnsupportedError
 from radixfmt.measures import measurement
-from radixfmt.measures.bundle import Bundle, Ledger, Spent, TooWide, check_side
+from radixfmt.measures.bundle import Bundle, Ledger, Spent, TooWide
 from radixfmt.measures.classes import equal_inputs, spread
+from radixfmt.measures.limits import BUDGET, check_budget, check_side
 from radixfmt.measures.ratio import ratio
-from radixfmt.measures.recipes import constant_start
-from radixfmt.measures.run import check_budget, layer_run
+from radixfmt.measures.recipes import PROVEN_ONLY, constant_start
+from radixfmt.measures.run import layer_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from radixfmt.model.network import Network
-
-BUDGET = 10**10
-"""Operations of the default budget: up to about half a minute."""
 
 CELLS_AT_ONCE = 1 << 20
 
@@ -135,7 +133,7 @@ def _bundles(
             raise _beyond(run[layers:], passed, budget) from None
         yield bundle, [network.headers[run[0]][1][0]]
         return
-    n_in = check_side(network.headers[run[0]][1][0])
+    n_in = check_side(network.headers[run[0]][1][0], "paths", hint=PROVEN_ONLY)
     classes = equal_inputs(network.layers[run[0]].pattern)
     weights = np.bincount(classes.labels)
     of_class = dict(zip(classes.first.tolist(), weights.tolist(), strict=True))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radixfmt.measures.bundle import check_side
 from radixfmt.measures.classes import MAKING, equal_vectors, merged_blocks
+from radixfmt.measures.limits import check_side
 from radixfmt.measures.ratio import repeats
+from radixfmt.measures.recipes import PROVEN_ONLY
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -41,7 +42,7 @@ class Reach:
     def at(cls, inputs: NDArray[np.intp], n_in: int) -> Reach:
         """Return a block of inputs, each of which reaches itself."""
         place = np.arange(inputs.size)
-        labels = np.zeros(check_side(n_in), np.intp)
+        labels = np.zeros(check_side(n_in, "paths", hint=PROVEN_ONLY), np.intp)
         labels[inputs] = place + 1
         bits = np.zeros((inputs.size + 1, -(-inputs.size // 64)), np.uint64)
         bits[place + 1, place // 64] = np.uint64(1) << (place % 64).astype(np.uint64)
@@ -62,7 +63,7 @@ class Reach:
             ledger.spend(pattern.nnz * MAKING)
         fan_in = pattern.fan_in()
         if not repeats(fan_in):
-            check_side(fan_in.size)
+            check_side(fan_in.size, "paths", hint=PROVEN_ONLY)
         classes, words = self.bits.shape
         labels: list[NDArray[np.intp]] = []
         bits: list[NDArray[np.uint64]] = []

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from radixfmt.model.network import Network
     from radixfmt.model.pattern import Pattern
 
+PROVEN_ONLY = (
+    "layers of this size are measured where their records prove a whole mixed-radix system from "
+    "the first layer on"
+)
+"""What to do about layers too wide to follow: see `constant_start`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:

@@ -34,24 +34,22 @@ def layer_run(network: Network, start: int = 0, stop: int | None = None) -> tupl
         UnsupportedError: the graph is no chain of linear layers; the message names the node.
     """
     run = _chain(network)
-    last = len(run) if stop is None else stop
-    if type(start) is not int or type(last) is not int or not 0 <= start < last <= len(run):
-        raise ParameterError(
-            f"start and stop: expected 0 <= start < stop <= {len(run)}, got {start} and {last}",
-            hint=f"the chain has {len(run)} layers, counted from 0; stop is not included",
-        )
-    return tuple(run[start:last])
+    return tuple(run[i] for i in check_span(start, stop, len(run)))
 
 
-def check_budget(budget: int) -> int:
-    """Return a budget of operations or edges, if it is one.
+def check_span(start: int, stop: int | None, count: int) -> range:
+    """Return the places [start, stop) among `count` layers; `stop` None is the end.
 
     Raises:
-        ParameterError: no integer of at least 1.
+        ParameterError: the range does not lie among them, or is empty.
     """
-    if type(budget) is not int or budget < 1:
-        raise ParameterError(f"budget: expected an integer of at least 1, got {budget!r}")
-    return budget
+    last = count if stop is None else stop
+    if type(start) is not int or type(last) is not int or not 0 <= start < last <= count:
+        raise ParameterError(
+            f"start and stop: expected 0 <= start < stop <= {count}, got {start} and {last}",
+            hint=f"there are {count} layers, counted from 0; stop is not included",
+        )
+    return range(start, last)
 
 
 def _chain(network: Network) -> list[int]:

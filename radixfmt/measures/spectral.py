@@ -8,7 +8,7 @@ from radixfmt.errors import ParameterError, UnsupportedError
 from radixfmt.measures import measurement
 from radixfmt.measures.layer_spectrum import layer_spectrum
 from radixfmt.measures.product_spectrum import nothing_known, of_layer, product_spectrum
-from radixfmt.measures.run import layer_run
+from radixfmt.measures.run import check_span, layer_run
 
 if TYPE_CHECKING:
     from radixfmt.model.network import Network
@@ -32,7 +32,7 @@ def spectral(
     others by dense algebra; large ones by Lanczos from a fixed start, so that results repeat.
 
     Returns:
-        `layers`, each with `layer` (index), `name`, and
+        `layers` of the run, in its order and each once, with `layer` (index), `name`, and
         `sigma1`, `sigma2` (0 where B has a single row or column);
         `gap_abs` = sigma1 - sigma2 and `gap_ratio` = 1 - sigma2/sigma1;
         `algebraic_connectivity`, second-smallest eigenvalue of L = D - A, 0 if and only if the
@@ -49,51 +49,42 @@ def spectral(
         `why`, reasons for the values that are None, by key. A value that an iteration did not
         converge to is None.
 
-        `network`, of P, the product of the matrices B of layers [start, stop), whose entries
-        count paths: `start`, `stop`, `sigma1` (None beyond 1.8e308), `log10_sigma1`, `sigma2`,
-        `gap_abs`, `gap_ratio`, `algebraic_connectivity` (P as weights of edges; where rows have one
-        sum and columns one), `residual`, `method`, `why`. A sigma2 below 1e-12·sigma1 that is not
-        known in closed form is called 0. A network that is no chain of linear layers has None and
-        the reason.
+        `network`, of P, the product of the matrices B of the run in the order of application,
+        whose entries count paths: `start`, `stop`, `sigma1` (None beyond 1.8e308),
+        `log10_sigma1`, `sigma2`, `gap_abs`, `gap_ratio`, `algebraic_connectivity` (P as weights of
+        edges; where rows have one sum and columns one), `residual`, `method`, `why`. A sigma2 below
+        1e-12·sigma1 that is not known in closed form is called 0. A network that is no chain of
+        linear layers has None and the reason.
 
     Args:
         network: any.
         layers: "each", or "none" for the product alone.
-        start: first layer, from 0.
-        stop: layer after the last one; by default all.
+        start: first layer of the run, from 0 in the order of application; in the order of the
+            file where the network is no chain of linear layers.
+        stop: the layer after the last; None for the end.
 
     Raises:
         ParameterError: another word for `layers`, or no range of layers.
     """
     if layers not in CHOICES:
         raise ParameterError(f"layers: expected one of {', '.join(CHOICES)}, got {layers!r}")
-    count = len(network.layers)
-    last = count if stop is None else stop
-    if type(start) is not int or type(last) is not int or not 0 <= start < last <= count:
-        raise ParameterError(
-            f"start and stop: expected 0 <= start < stop <= {count}, got {start} and {last}",
-            hint=f"the network has {count} layers, counted from 0; stop is not included",
-        )
-    entries = []
-    for i in range(start, last) if layers == "each" else ():
-        layer = network.layers[i]
-        found = layer_spectrum(layer.pattern, i).as_json()
-        entries.append({"layer": i, "name": layer.name, **found})
-    return {"layers": entries, "network": _product(network, start, stop, entries)}
-
-
-def _product(
-    network: Network, start: int, stop: int | None, entries: list[dict[str, Any]]
-) -> dict[str, Any]:
+    refusal: str | None = None
     try:
         run = layer_run(network, start, stop)
-    except (UnsupportedError, ParameterError) as error:  # the range is one of layers, if not here
-        found = nothing_known(str(error))
+    except UnsupportedError as error:
+        run = tuple(check_span(start, stop, len(network.layers)))
+        refusal = str(error)
+    entries = [_of_layer(network, i) for i in dict.fromkeys(run)] if layers == "each" else []
+    if refusal is not None:
+        found = nothing_known(refusal)
+    elif len(run) > 1:
+        found = product_spectrum(network, run)
     else:
-        if len(run) > 1:
-            found = product_spectrum(network, run)
-        elif entries:
-            found = of_layer(entries[0])
-        else:
-            found = of_layer(layer_spectrum(network.layers[run[0]].pattern, run[0]).as_json())
-    return {"start": start, "stop": len(network.layers) if stop is None else stop, **found}
+        found = of_layer(entries[0] if entries else _of_layer(network, run[0]))
+    return {"layers": entries, "network": {"start": start, "stop": start + len(run), **found}}
+
+
+def _of_layer(network: Network, index: int) -> dict[str, Any]:
+    layer = network.layers[index]
+    found = layer_spectrum(layer.pattern, index).as_json()
+    return {"layer": index, "name": layer.name, **found}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radixfmt.errors import ParameterError, UnsupportedError
 from radixfmt.measures import measurement
-from radixfmt.measures.bundle import check_side
-from radixfmt.measures.run import check_budget, layer_run
+from radixfmt.measures.limits import check_budget, check_side
+from radixfmt.measures.run import layer_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from radixfmt.model.layer import Layer
@@ -22,6 +26,8 @@ BUDGET = 1 << 30
 
 RULES = {"variance": 1.0, "he": 2.0}
 """Weight variance of a rule, times the neuron's fan-in."""
+
+FEWER = "measure fewer layers with start and stop"
 
 READING = (
     "variance kept through depth: our reading of what NeuroFabric (arXiv 2002.08339) asks of an "
@@ -53,7 +59,7 @@ def variance(
         rule: None takes the weights of layers that have some, and "variance" for the others;
             "variance" assumes weights of variance 1 / fan-in of their neuron, "he" 2 / fan-in.
         gain: of the activation behind each layer, on mean squares; above 0.
-        budget: edges to walk.
+        budget: edges to walk, of all layers of the run together.
 
     Returns:
         `start`, `stop`, `gain`, `reading` (what the measure rests on), `final` (mean of the last
@@ -65,42 +71,63 @@ def variance(
         UnsupportedError: no chain of linear layers, or beyond the budget.
         ParameterError: no such rule, or a gain that is no finite number above 0.
     """
-    if rule is not None and rule not in RULES:
+    if rule is not None and (not isinstance(rule, str) or rule not in RULES):
         raise ParameterError(f"rule: expected one of {', '.join(RULES)}, got {rule!r}")
-    if not isinstance(gain, int | float) or not 0 < gain < float("inf"):
-        raise ParameterError(f"gain: expected a finite number above 0, got {gain!r}")
-    left = check_budget(budget)
+    factor = _factor(gain)
+    check_budget(budget)
     run = layer_run(network, start, stop)
-    squares = np.ones(check_side(network.headers[run[0]][1][0]))
+    _check_size(network, run, budget)
+    squares = np.ones(network.headers[run[0]][1][0])
     layers: list[dict[str, Any]] = []
     for i in run:
         layer = network.layers[i]
-        left -= layer.pattern.nnz
-        if left < 0:
-            raise UnsupportedError(
-                f"/layers/{i:06d}: walking its {layer.pattern.nnz} edges is beyond the budget of "
-                f"{budget}",
-                hint="raise budget, or measure fewer layers with start and stop",
-            )
         used = rule or ("variance" if layer.dtype is None else "weights")
         with np.errstate(over="ignore", invalid="ignore"):
-            squares = gain * _behind(layer, squares, used)
+            squares = factor * _behind(layer, squares, used)
         layers.append({"name": layer.name, "rule": used, **_summary(squares)})
     return {
         "start": start,
         "stop": start + len(run),
-        "gain": float(gain),
+        "gain": factor,
         "final": layers[-1]["mean"],
         "reading": READING,
         "layers": layers,
     }
 
 
+def _factor(gain: float) -> float:
+    """Return the gain as a float64, if it is one."""
+    if isinstance(gain, bool) or not isinstance(gain, int | float):
+        raise ParameterError(f"gain: expected a finite number above 0, got {gain!r}")
+    try:
+        factor = float(gain)
+    except OverflowError:
+        raise ParameterError(
+            "gain: expected a finite number above 0, got an integer beyond float64, 1.8e308"
+        ) from None
+    if not 0 < factor < inf:
+        raise ParameterError(f"gain: expected a finite number above 0, got {gain!r}")
+    return factor
+
+
+def _check_size(network: Network, run: Sequence[int], budget: int) -> None:
+    """Raise UnsupportedError unless a run is within bounds; no edge is made to find out."""
+    headers = network.headers
+    widest = max(max(headers[i][1]) for i in run)
+    check_side(widest, "mean squares", hint=FEWER)
+    edges = sum(times * network.layers[i].pattern.nnz for i, times in Counter(run).items())
+    if edges > budget:
+        raise UnsupportedError(
+            f"walking the {edges} edges of {len(run)} layers is beyond the budget of {budget}",
+            hint=f"raise budget, or {FEWER}",
+        )
+
+
 def _behind(layer: Layer, squares: NDArray[np.float64], rule: str) -> NDArray[np.float64]:
     """Return the mean squares behind a layer, before its activation."""
     import scipy.sparse as sp
 
-    found = np.empty(check_side(layer.pattern.shape[1]))
+    found = np.empty(layer.pattern.shape[1])
     for start, stop, (columns, weights) in layer.blocks():
         if rule == "weights" and weights is not None:
             factors = np.square(weights.astype(np.float64))

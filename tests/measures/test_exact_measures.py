@@ -11,6 +11,7 @@ import pytest
 
 import radixfmt as rx
 from radixfmt.errors import ParameterError, UnsupportedError
+from radixfmt.measures import limits
 from radixfmt.model.graph import Node, Value
 from radixfmt.model.layer import ConvGeometry
 from radixfmt.model.network import alone
@@ -69,8 +70,45 @@ def test_variance_of_weights_and_rules():
     found = rx.measure(rx.chain([broken]), "variance")
     assert found["final"] is None
     assert "finite" in found["layers"][0]["why"]
-    with pytest.raises(ParameterError, match="rule"):
-        rx.measure(net, "variance", rule="xavier")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"rule": rule} for rule in ("xavier", [1], {}, 2)),
+        *({"gain": gain} for gain in (10**400, -(10**5000), True, 0, -1, "1", np.nan, np.inf)),
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_variance_takes_only_a_rule_and_a_finite_gain(small, options):
+    with pytest.raises(ParameterError, match=next(iter(options))):
+        rx.measure(small, "variance", **options)
+
+
+def test_variance_counts_edges_before_it_walks_any(monkeypatch):
+    net = rx.generate("radix-net", systems=[[4, 4]] * 2)
+    assert rx.measure(net, "variance", budget=256)["final"] == 1
+    monkeypatch.setattr(rx.Layer, "blocks", None)
+    with pytest.raises(UnsupportedError, match="256 edges of 4 layers .* budget of 255"):
+        rx.measure(net, "variance", budget=255)
+
+
+def test_layers_too_wide_to_follow_are_refused_in_the_words_of_the_measure(monkeypatch):
+    monkeypatch.setattr(limits, "LARGEST_SIDE", 5)
+    net = network([np.eye(4, 6)])
+    refused = {}
+    for name in ("paths", "controllability", "variance"):
+        with pytest.raises(UnsupportedError, match="6 neurons") as caught:
+            rx.measure(net, name)
+        refused[name] = str(caught.value).split()[0], caught.value.hint
+    assert refused["paths"] == refused["controllability"]
+    assert refused["paths"][0] == "paths"
+    assert "records" in refused["paths"][1]
+    assert refused["variance"][0] == "mean"
+    assert "records" not in refused["variance"][1]
+    found = rx.measure(net, "components")
+    assert "components of a layer with 6 neurons" in found["layers"][0]["why"]
+    assert "components of a layer with 6 neurons" in found["network"]["why"]
 
 
 def square(name, n=3):

@@ -1,20 +1,17 @@
-"""Spectra against dense algebra, and what is known of them in closed form."""
+"""Spectra of layers against dense algebra, and what is known of them in closed form."""
 
 from __future__ import annotations
 
-import json
-from math import log10, sqrt
+from math import sqrt
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.linalg import eigvalsh
 from scipy.sparse.csgraph import connected_components
 
 import radixfmt as rx
-from radixfmt.errors import ParameterError
 from radixfmt.generators.permuted import permuted
 from radixfmt.measures import singular
 
@@ -217,130 +214,7 @@ def test_what_does_not_converge_is_said(monkeypatch):
     assert rx.measure(regular, "spectral")["layers"][0]["sigma1"] == 3
 
 
-# products
-
-
-def product(net, start=0, stop=None):
-    whole = rx.measure(net, "spectral", layers="none", start=start, stop=stop)
-    assert whole["layers"] == []
-    json.dumps(whole, allow_nan=False)  # no infinities
-    found = whole["network"]
-    assert {key for key, value in found.items() if value is None} == set(found["why"])
-    return found
-
-
-def check_product(found, matrices):
-    whole = np.linalg.multi_dot(matrices)
-    s1, s2 = np.linalg.svd(whole, compute_uv=False)[:2]
-    assert found["log10_sigma1"] == pytest.approx(log10(s1), abs=1e-9)
-    assert found["sigma1"] == pytest.approx(s1, rel=1e-9)
-    assert found["gap_ratio"] == pytest.approx(1 - s2 / s1, abs=1e-9)
-    if found["algebraic_connectivity"] is not None:
-        n_in, n_out = whole.shape
-        zero = np.zeros
-        weights = np.block([[zero((n_in, n_in)), whole], [whole.T, zero((n_out, n_out))]])
-        values = np.linalg.eigvalsh(np.diag(weights.sum(axis=1)) - weights)
-        assert found["algebraic_connectivity"] == pytest.approx(values[1], abs=1e-9 * values[-1])
-
-
-@pytest.mark.parametrize(
-    ("systems", "widths"),
-    [
-        ([[2, 2, 2]], [2, 3, 1, 2]),
-        ([[2, 3], [3, 2]], [1, 2, 2, 3, 1]),
-        ([[3, 3, 4], [6]], [1] * 5),
-    ],
-)
-def test_every_run_of_a_radix_net(systems, widths):
-    net = rx.generate("radix-net", systems=systems, widths=widths)
-    layers = [dense(net, i) for i in range(len(net.layers))]
-    for start in range(len(layers)):
-        for stop in range(start + 2, len(layers) + 1):
-            found = product(net, start, stop)
-            assert found["method"] in {"closed form", "constant product"}
-            check_product(found, layers[start:stop])
-    assert product(net)["gap_ratio"] == 1
-    assert product(net)["sigma2"] == 0
-    # written out and stirred, no record tells; the product is constant all the same
-    rng = np.random.default_rng(0)
-    for i in range(len(layers) - 1):
-        order = rng.permutation(layers[i].shape[1])
-        layers[i], layers[i + 1] = layers[i][:, order], layers[i + 1][order]
-    assert product(network(*layers))["gap_ratio"] == pytest.approx(1, abs=1e-12)
-
-
-@pytest.mark.parametrize("small", [0, singular.SMALL])
-def test_products_of_random_layers(small, monkeypatch):
-    monkeypatch.setattr(singular, "SMALL", small)
-    for name, options in (("random-regular", {"degree": 3}), ("erdos-renyi", {"density": 0.1})):
-        net = rx.generate(name, widths=[48, 36, 24, 72], seed=2, **options)
-        check_product(product(net), [dense(net, i) for i in range(3)])
-
-
-def test_graph_challenge_groups():
-    net = rx.generate("graph-challenge", neurons=1024, layers=1920)
-    whole = product(net)
-    assert (whole["method"], whole["gap_ratio"], whole["sigma1"]) == ("constant product", 1, None)
-    assert whole["log10_sigma1"] == pytest.approx(1920 * log10(32))
-    second = product(net, 6, 12)
-    assert 0.9 < second["gap_ratio"] < 1  # permuted between its layers: not quite constant
-    paths = np.linalg.multi_dot([dense(net, i) for i in range(6, 12)])
-    uneven = (paths - paths.mean()) / second["sigma1"]
-    assert eigvalsh(uneven.T @ uneven, subset_by_index=(1023, 1023)) == pytest.approx(
-        (1 - second["gap_ratio"]) ** 2, rel=1e-9
-    )
-
-
-def test_long_products_stay_in_range():
-    uneven = rx.generate("erdos-renyi", widths=[40] * 600, density=0.4, seed=1)
-    found = product(uneven)
-    assert found["sigma1"] is None
-    assert found["log10_sigma1"] == pytest.approx(600 * log10(16), rel=0.02)
-    assert found["gap_ratio"] == pytest.approx(1, abs=1e-12)
-    cut = product(network(np.eye(3, 4), np.eye(4, 4, -3), np.ones((4, 2))))
-    assert (cut["sigma1"], cut["gap_ratio"]) == (0, None)
-
-
-def test_layers_larger_than_memory():
-    net = rx.generate("radix-net", systems=[[2**18, 2**16]])
-    found = rx.measure(net, "spectral")
-    assert found["layers"][0]["components"] == 1
-    assert 0 < found["layers"][0]["gap_ratio"] < 1e-9
-    assert found["layers"][1]["components"] == 2**18
-    assert found["network"]["gap_ratio"] == 1
-
-
 def test_same_question_same_answer(monkeypatch):
     monkeypatch.setattr(singular, "SMALL", 0)
     net = rx.generate("erdos-renyi", widths=[90, 120], density=0.1)
     assert rx.measure(net, "spectral") == rx.measure(net, "spectral")
-
-
-def test_networks_without_a_product_still_have_layers():
-    layers = [rx.Layer("a", rx.Pattern.from_scipy(sp.eye_array(4)))] * 2
-    graph = (
-        rx.Node("SparseLinear", ("x",), ("a",), layer=0),
-        rx.Node("SparseLinear", ("x",), ("b",), layer=1),
-        rx.Node("Add", ("a", "b"), ("y",)),
-    )
-    ends = (rx.Value("x", ("B", 4)),), (rx.Value("y", ("B", 4)),)
-    found = rx.measure(rx.Network(layers, graph, *ends), "spectral")
-    assert [entry["components"] for entry in found["layers"]] == [4, 4]
-    assert found["network"]["gap_ratio"] is None
-    assert "chain" in found["network"]["why"]["gap_ratio"]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"layers": "all"}, "layers: expected one of each, none"),
-        ({"start": 4}, "0 <= start < stop <= 4"),
-        ({"start": 1, "stop": 1}, "0 <= start < stop"),
-        ({"stop": 5}, "0 <= start < stop"),
-        ({"start": 0.5}, "0 <= start < stop"),
-        ({"layer": 1}, "unknown option"),
-    ],
-)
-def test_bad_options_are_refused(small, options, message):
-    with pytest.raises(ParameterError, match=message):
-        rx.measure(small, "spectral", **options)
