@@ -12,9 +12,12 @@ from radixfmt.backends import backend
 from radixfmt.backends.device import CUDA, cores, onnxruntime, resolve
 from radixfmt.backends.samples import TILE, checked, tile_for, tiles
 from radixfmt.errors import DeviceError, InputError, ParameterError, PathError, UnsupportedError
+from radixfmt.model.graph import ELEMENT_TYPES
 from radixfmt.model.network import Network
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 CUDA_TILE = 2048
@@ -23,10 +26,8 @@ CUDA_TILE = 2048
 ELEMENTS = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
+    **{f"tensor({name})": name for name in ELEMENT_TYPES if not name.startswith("float")},
     "tensor(float16)": "float16",
-    "tensor(int64)": "int64",
-    "tensor(int32)": "int32",
-    "tensor(bool)": "bool",
 }
 
 
@@ -34,13 +35,14 @@ ELEMENTS = {
 class Session:
     """A network or an ONNX model running on one execution provider.
 
-    The batch is cut into tiles of rows whose activations stay in cache. With several threads,
+    The batch is cut into tiles of rows whose activations stay in cache; a model exported here that
+    does not promise independent rows gets the batch whole. With several threads,
     each works on its own tiles over one single-threaded onnxruntime session, which lets go of
     Python's lock while it computes: steadier than threads inside each small operator.
 
     Args:
         source: a Network, a path to a `.rx.h5` or `.onnx` file, or an ONNX model or its bytes,
-            with one input and one output and independent rows.
+            with independent rows, or one exported here, which says whether they are.
         device: "cpu", "cuda", or "auto": CUDA wherever the driver reports a device.
         threads: None for all cores this process may use.
         lowering: how a network is exported; of a model that is settled.
@@ -69,28 +71,29 @@ class Session:
             if value is not None and value < 1:
                 raise ParameterError(f"{name}: expected at least 1, got {value}")
         kind = resolve(device)
-        self._session = _start(_model(source, lowering, kind), kind)
+        model = _model(source, lowering, kind)
+        self._session = _start(model, kind)
         self.provider: str = self._session.get_providers()[0]
         self.threads = 1 if kind == "cuda" else threads or cores()
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1:
+        if not inputs or not outputs:
             raise UnsupportedError(
-                f"expected a model of one input and one output, got {len(inputs)} and "
-                f"{len(outputs)}",
-                hint="use onnxruntime itself for such models",
+                f"expected a model of inputs and outputs, got {len(inputs)} and {len(outputs)}"
             )
-        self._input, self._output = inputs[0], outputs[0]
-        if self._input.type not in ELEMENTS or not self._input.shape:
-            raise UnsupportedError(
-                f"input {self._input.name!r}: {self._input.type} of shape {self._input.shape} "
-                "is not served"
-            )
+        for given in inputs:
+            if given.type not in ELEMENTS:
+                raise UnsupportedError(f"input {given.name!r}: {given.type} is not served")
+        self._inputs, self._outputs = inputs, outputs
+        self._input = inputs[0]
         metadata = self._session.get_modelmeta().custom_metadata_map
         width = next((n for n in reversed(self._input.shape) if isinstance(n, int)), 1)
         # dense layers are bound by their weights, not by activations: never fewer rows than TILE
         rows = TILE if metadata.get("radixfmt.lowering") == "dense" else tile_for(width)
         self._tile = tile or (CUDA_TILE if kind == "cuda" else rows)
         self._axis = 1 if metadata.get("radixfmt.layout") == "feature-major" else 0
+        self._independent = metadata.get("radixfmt.rows") != "together"
+        if not self._independent and self.threads > 1:  # threads inside operators are what is left
+            self._session = _start(model, kind, self.threads)
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
 
     def run(self, x: Any) -> NDArray[Any]:
@@ -102,10 +105,20 @@ class Session:
         Raises:
             InputError: another shape, or not numbers.
             ParameterError: the session is closed.
-            UnsupportedError: onnxruntime fails on these samples.
+            UnsupportedError: onnxruntime fails on these samples, or the model has several inputs
+                or outputs.
         """
         if self._session is None:
             raise ParameterError("session: it is closed; expected an open one")
+        if len(self._inputs) != 1 or len(self._outputs) != 1 or not self._input.shape:
+            raise UnsupportedError(
+                f"expected a model of one input with rows and one output, got inputs "
+                f"{[i.name for i in self._inputs]} and outputs {[o.name for o in self._outputs]}",
+                hint="Session.run_named takes arrays by name",
+            )
+        if not self._independent:
+            y: NDArray[Any] = self.run_named({self._input.name: x})[self._outputs[0].name]
+            return y
         shape, axis = self._input.shape, self._axis
         dtype = np.dtype(ELEMENTS[self._input.type])
         if axis:
@@ -138,10 +151,37 @@ class Session:
             filling = [(0, short if i == axis else 0) for i in range(x.ndim)]
             x = np.pad(x, filling)
         try:
-            y: NDArray[Any] = self._session.run([self._output.name], {self._input.name: x})[0]
+            y: NDArray[Any] = self._session.run(None, {self._input.name: x})[0]
         except Exception as error:  # onnxruntime's own exceptions share no base but this one
             raise UnsupportedError(f"onnxruntime fails on these samples: {error}") from error
         return y.take(range(rows), axis) if short else y
+
+    def run_named(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all outputs by name, for inputs by name, in one call: nothing is cut into tiles.
+
+        Args:
+            arrays: for each input of the model, of its shape; numbers of any type.
+
+        Raises:
+            InputError: other names or shapes, or not numbers.
+            ParameterError: the session is closed.
+            UnsupportedError: onnxruntime fails on these arrays.
+        """
+        if self._session is None:
+            raise ParameterError("session: it is closed; expected an open one")
+        if arrays.keys() != {given.name for given in self._inputs}:
+            raise InputError(
+                f"inputs: expected {[given.name for given in self._inputs]}, got {list(arrays)}"
+            )
+        feeds = {}
+        for given in self._inputs:
+            dtype = np.dtype(ELEMENTS[given.type])
+            feeds[given.name] = checked(arrays[given.name], None, dtype, rank=len(given.shape))
+        try:
+            found = self._session.run(None, feeds)
+        except Exception as error:  # onnxruntime's own exceptions share no base but this one
+            raise UnsupportedError(f"onnxruntime fails on these samples: {error}") from error
+        return {output.name: y for output, y in zip(self._outputs, found, strict=True)}
 
     @property
     def layout(self) -> str:
@@ -198,14 +238,14 @@ def _model(source: Any, lowering: str, target: str) -> bytes | str:
     )
 
 
-def _start(model: bytes | str, kind: str) -> Any:
+def _start(model: bytes | str, kind: str, threads: int = 1) -> Any:
     """Return an onnxruntime session on `kind` and on nothing else."""
     runtime = onnxruntime()
     options = runtime.SessionOptions()
     # not ALL: its NCHWc layout puts reorder nodes around every convolution
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     providers: list[Any] = ["CPUExecutionProvider"]

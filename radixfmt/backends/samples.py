@@ -44,16 +44,16 @@ def checked(x: Any, width: int | None, dtype: np.dtype[Any], *, rank: int = 2) -
         )
     if width is not None and samples.shape[-1] != width:
         raise InputError(f"input: expected n_in = {width} values per row, got {samples.shape[-1]}")
-    return np.ascontiguousarray(samples, dtype)
+    return np.ascontiguousarray(samples, dtype).reshape(samples.shape)  # it makes scalars [1]
 
 
-def probes(width: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return `[24, width]` samples that a comparison should run, always the same ones.
+def probes(width: int, dtype: np.dtype[Any], seed: int = 0) -> NDArray[Any]:
+    """Return `[24, width]` samples that a comparison should run, the same ones for the same seed.
 
     A third dense, uniform in [0, 1); a third zeros and ones, 2 % to 50 % of them ones, as networks
     that saturate tell apart; a third dense and small. Whole numbers and float16 keep what they can.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     dense, small = rng.random((THIRD, width)), rng.random((THIRD, width))
     sparse = rng.random((THIRD, width)) < np.geomspace(0.02, 0.5, THIRD)[:, None]
     if width:

@@ -9,7 +9,7 @@ import numpy as np
 
 from radixfmt.backends import activations
 from radixfmt.errors import InputError, UnsupportedError
-from radixfmt.export.accepts import check_graph
+from radixfmt.export.accepts import check_graph, check_weights
 from radixfmt.model.graph import ELEMENTWISE, topological_order
 
 if TYPE_CHECKING:
@@ -91,11 +91,8 @@ def transposed(layer: Layer, dtype: np.dtype[Any]) -> tuple[sp.csr_array, NDArra
     """
     import scipy.sparse as sp
 
-    if layer.weights is None:
-        raise UnsupportedError(
-            f"{layer.name}: it has no weights, so there is nothing to run",
-            hint="generate it with --weights he, or use `radixfmt convert IN OUT --weights he`",
-        )
+    check_weights(layer)
+    assert layer.weights is not None  # noqa: S101  so the check says
     n_in, n_out = layer.pattern.shape
     data = np.broadcast_to(layer.weights.astype(dtype), (layer.pattern.nnz,))
     # grouped by output, a pattern is the CSR of Wᵀ as it stands

@@ -103,7 +103,6 @@ def _session(file: str, source: str, **settings: Any) -> tuple[NDArray[Any], flo
 def _reference(file: str, source: str, **settings: Any) -> tuple[NDArray[Any], float, str]:
     """Run the float64 reference; it has one way of running and one place."""
     from radixfmt.backends.scipy import reference, width
-    from radixfmt.backends.sparse_walk import check
     from radixfmt.converters.samples import read_samples
     from radixfmt.storage.reader import open  # noqa: A004  the public name is rx.open
 
@@ -111,7 +110,6 @@ def _reference(file: str, source: str, **settings: Any) -> tuple[NDArray[Any], f
         if settings[name] not in usual:
             raise click.UsageError(f"--{name} is for --backend ort, got {settings[name]!r}")
     with open(file, verify=True) as network:
-        check(network)
         x = read_samples(source, width(network))
         began = time.perf_counter()
         y = reference(network, x)

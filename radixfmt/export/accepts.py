@@ -7,42 +7,75 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.errors import UnsupportedError
-from radixfmt.model.graph import ELEMENT_TYPES, ELEMENTWISE
+from radixfmt.model.dtypes import TENSOR_TYPES, dtype_of
+from radixfmt.model.graph import ELEMENTWISE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from radixfmt.model.graph import Node
+    from radixfmt.model.layer import Layer
     from radixfmt.model.network import Network
-
-DTYPES = {name: np.dtype(name) for name in ELEMENT_TYPES}
-"""Element types that a graph's values and dense tensors may have, by numpy's name."""
 
 LARGEST_SIZE = 2**63 - 1
 
 
 def element_type(where: str, name: object) -> np.dtype[Any]:
-    """Return the element type of this name, in native byte order.
+    """Return the type in which a model computes with elements of this type of the format.
+
+    It is the type itself, but float32 for bfloat16: onnxruntime has next to no bfloat16 on CPU, and
+    float32 holds every one of its values.
 
     Raises:
-        UnsupportedError: no such type, or none that ONNX shares with numpy.
+        UnsupportedError: no such type.
     """
-    found = DTYPES.get(str(name))
-    if found is None:
+    if name not in TENSOR_TYPES:
         raise UnsupportedError(
-            f"{where}: expected an element type of {', '.join(DTYPES)}, got {name!r}"
+            f"{where}: expected an element type of {', '.join(TENSOR_TYPES)}, got {name!r}"
         )
-    return found
+    return dtype_of("float32" if name == "bfloat16" else str(name))
 
 
 def native(array: Any) -> NDArray[Any]:
-    """Return a dense tensor of the network in this machine's byte order, the only one ONNX takes.
+    """Return a dense tensor of the network as a model has it, in this machine's byte order.
 
     Raises:
-        UnsupportedError: an element type that ONNX does not share with numpy.
+        UnsupportedError: an element type that is none of the format's.
     """
     found = np.asarray(array)
-    return found.astype(element_type("tensor", found.dtype.newbyteorder("=")), copy=False)
+    return found.astype(element_type("tensor", found.dtype.name), copy=False)
+
+
+def fitted(where: str, values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return weights or biases as the float type that they meet in the model.
+
+    Raises:
+        UnsupportedError: finite values that would become infinite.
+    """
+    if values.dtype == dtype:
+        return values
+    with np.errstate(over="ignore"):
+        made = values.astype(dtype)
+    if not np.isfinite(made).all() and np.isfinite(values).all():
+        largest = np.abs(values.astype(np.float64)).max()
+        raise UnsupportedError(
+            f"{where}: expected values that {dtype} can hold, got one of size {largest:g}",
+            hint="give the network's inputs a wider type",
+        )
+    return made
+
+
+def check_weights(layer: Layer) -> None:
+    """Refuse a layer that is topology only.
+
+    Raises:
+        UnsupportedError: it has no weights.
+    """
+    if layer.dtype is None:
+        raise UnsupportedError(
+            f"{layer.name}: it has no weights, so there is nothing to run",
+            hint="radixfmt convert IN OUT --weights he --seed S gives it some",
+        )
 
 
 def check_graph(network: Network) -> None:
@@ -60,7 +93,7 @@ def check_graph(network: Network) -> None:
                 raise UnsupportedError(f"{value.name}: expected sizes from 0 to 2^63, got {size}")
     for name, array in network.tensors.items():
         names.append(name)
-        element_type(f"tensor {name!r}", np.asarray(array).dtype.newbyteorder("="))
+        element_type(f"tensor {name!r}", np.asarray(array).dtype.name)
     for name in names:
         try:
             name.encode()

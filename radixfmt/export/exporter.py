@@ -8,25 +8,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.errors import ParameterError, UnsupportedError
-from radixfmt.export.accepts import check_graph, element_type
+from radixfmt.export.accepts import check_graph, check_weights, element_type
+from radixfmt.export.apart import reasons
 from radixfmt.export.costs import PLANNING_BATCH, costs_of
 from radixfmt.export.exported import Choice, Exported
 from radixfmt.export.graph import BATCH_MAJOR, FEATURE_MAJOR, GraphBuilder
 from radixfmt.export.lowerings import Setting
+from radixfmt.export.nodes import IR_VERSION, OPSET
 from radixfmt.export.planner import AUTO, plan
-from radixfmt.export.shapes import IR_VERSION, OPSET, rank, tensor_types
+from radixfmt.export.rows import independent
+from radixfmt.export.shapes import float_of, rank, tensor_types
 from radixfmt.export.walk import Walk
 from radixfmt.model.digest import digests, layer_digests
 from radixfmt.model.graph import topological_order
 from radixfmt.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import onnx
 
-    from radixfmt.model.graph import Value
-    from radixfmt.model.layer import Layer
+    from radixfmt.model.graph import Node, Value
     from radixfmt.model.network import Network
 
 LARGEST_MODEL = 2**31 - 2**20
@@ -54,32 +56,29 @@ def export(
         ParameterError: `target`, `batch` or `layout` is none of these, or the network fixes
             another batch.
         UnknownNameError: no such lowering.
-        UnsupportedError: a layer without weights, a convolution, a lowering that cannot express
-            a layer, more than 2 GB of weights, or a graph that is no ONNX.
+        UnsupportedError: a layer without weights, a lowering that cannot express a layer, more
+            than 2 GB of weights, or a graph that is no ONNX.
     """
     _check(network, batch, layout)
-    dtype = _dtype(network)
-    setting = Setting(batch or PLANNING_BATCH, target, costs_of(target), dtype.itemsize)
     nodes = [network.graph[i] for i in topological_order(network.graph) or ()]
-    types = tensor_types(network, nodes, dtype)
-    flat = [True] * len(network.headers)
-    for node in nodes:
-        if node.layer is not None:
-            flat[node.layer] &= rank(types.get(node.inputs[0])) == 2
+    types = tensor_types(network, nodes)
+    dtype = _dtype(nodes, types)
+    setting = Setting(batch or PLANNING_BATCH, target, costs_of(target), dtype.itemsize)
     layers, signed = [], []
     for layer in network.layers:
-        _check_layer(layer)
+        check_weights(layer)
         layers.append(layer)
         signed.append(layer_digests(layer))
-    plans = plan(network, nodes, layers, flat, setting, wanted=lowering, layout=layout)
+    apart = reasons(network, nodes, types, dtype, target)
+    deep = {name for name, kind in types.items() if (rank(kind) or 0) > 2}
+    plans = plan(network, nodes, layers, apart, deep, setting, wanted=lowering, layout=layout)
     _check_size(sum(p.estimate.weight_bytes for p in plans))
     graph = GraphBuilder(
         dtype,
-        # onnxruntime's CPU Conv is float32 only; cuDNN's grouped one is slow
-        convolutions=target == "cpu" and dtype == np.float32,
-        reserved=[value.name for value in (*network.inputs, *network.outputs)],
+        target=target,
+        reserved=[v.name for v in (*network.inputs, *network.outputs)] + list(network.tensors),
     )
-    walk = Walk(network, layers, plans, graph, layout)
+    walk = Walk(network, layers, plans, types, graph, layout)
     for i, node in enumerate(nodes):
         walk.emit(i, node)
         _check_size(graph.constant_bytes)
@@ -90,7 +89,13 @@ def export(
     )
     found = digests(network, signed)
     model = _model(network, graph, batch, layout)
-    _sign(model, network, choices, {"topology": found.topology, "content": found.content}, layout)
+    more = {
+        "content_digest": found.content,
+        "topology_digest": found.topology,
+        "layout": layout,
+        "rows": "independent" if independent(network, nodes, types) else "together",
+    }
+    _sign(model, network, choices, more)
     _check_model(model)
     return Exported(model, choices)
 
@@ -116,21 +121,10 @@ def _check(network: Network, batch: int | None, layout: str) -> None:
             )
 
 
-def _dtype(network: Network) -> np.dtype[Any]:
-    """Return the model's dtype: the first input's, if that is a float."""
-    values = network.inputs[:1]
-    kinds = [element_type(value.name, value.dtype) for value in values]
-    return next((kind for kind in kinds if kind.kind == "f"), np.dtype("float32"))
-
-
-def _check_layer(layer: Layer) -> None:
-    if layer.kind != "linear":
-        raise UnsupportedError(f"{layer.name}: {layer.kind} layers cannot be exported yet")
-    if layer.dtype is None:
-        raise UnsupportedError(
-            f"{layer.name}: it has no weights, so there is nothing to run",
-            hint="generate it with --weights he, or use `radixfmt convert IN OUT --weights he`",
-        )
+def _dtype(nodes: Sequence[Node], types: Mapping[str, onnx.TypeProto]) -> np.dtype[Any]:
+    """Return the model's dtype: of what the first layer reads, where that is known."""
+    read = (float_of(types.get(node.inputs[0])) for node in nodes if node.layer is not None)
+    return next((kind for kind in read if kind is not None), np.dtype("float32"))
 
 
 def _check_size(weight_bytes: int) -> None:
@@ -152,8 +146,7 @@ def _model(
     def declared(values: Sequence[Value]) -> list[onnx.ValueInfoProto]:
         found = []
         for value in values:
-            kind = element_type(value.name, value.dtype)
-            element = helper.np_dtype_to_tensor_dtype(graph.dtype if kind.kind == "f" else kind)
+            element = helper.np_dtype_to_tensor_dtype(element_type(value.name, value.dtype))
             shape = [
                 batch if batch and isinstance(size, str) and size == first else size
                 for size in value.shape
@@ -198,10 +191,9 @@ def _sign(
     model: onnx.ModelProto,
     network: Network,
     choices: Sequence[Choice],
-    found: dict[str, str],
-    layout: str,
+    more: Mapping[str, str],
 ) -> None:
-    """Record where the model comes from in its metadata."""
+    """Record where the model comes from, and `more`, in its metadata."""
     from onnx import helper
 
     from radixfmt.storage.manifest import FORMAT_VERSION
@@ -210,11 +202,8 @@ def _sign(
     lowerings: Any = {choice.name: choice.lowering for choice in choices}
     record = {
         "format_version": FORMAT_VERSION,
-        "content_digest": found["content"],
-        "topology_digest": found["topology"],
         "lowering": used.pop() if len(used) == 1 else json.dumps(lowerings),
-        "layout": layout,
-    }
+    } | dict(more)
     for step in network.metadata.provenance:
         if step.get("activity") == "generate":
             kept = {key: value for key, value in step.items() if key != "activity"}

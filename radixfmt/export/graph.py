@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from radixfmt.export.accepts import fitted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -44,20 +46,21 @@ class GraphBuilder:
     """Collects nodes and constants under unique names.
 
     Args:
-        dtype: of activations and weights.
-        convolutions: whether products are grouped pointwise convolutions, which fuse with bias and
-            activation on CPU (float32 only there), or batched MatMuls.
-        reserved: names of the graph's inputs and outputs.
+        dtype: of activations and weights, but for layers that stand apart.
+        target: "cpu" or "cuda".
+        reserved: names that are taken from the beginning.
 
     Attributes:
+        convolutions: whether feature-major products are grouped pointwise convolutions, which fuse
+            with bias and activation, or batched MatMuls.
         constant_bytes: of all constants so far.
     """
 
-    def __init__(
-        self, dtype: np.dtype[Any], *, convolutions: bool, reserved: Sequence[str]
-    ) -> None:
+    def __init__(self, dtype: np.dtype[Any], *, target: str, reserved: Sequence[str]) -> None:
         self.dtype = dtype
-        self.convolutions = convolutions
+        self.target = target
+        # onnxruntime's CPU Conv is float32 only; cuDNN's grouped one is slow
+        self.convolutions = target == "cpu" and dtype == np.float32
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         self.constant_bytes = 0
@@ -82,16 +85,22 @@ class GraphBuilder:
         Small equal ones are shared by all; large ones by those who want the same name, as the
         nodes that apply one layer do.
         """
-        from onnx import numpy_helper
-
         array = np.ascontiguousarray(array).reshape(array.shape)  # it makes scalars [1]
         content = array.tobytes() if array.size <= SMALL else (wanted, sha256(array.data).digest())
         key = (array.dtype.str, array.shape, content)
         if key not in self._constants:
             self._constants[key] = name = self.unique(wanted)
-            self.initializers.append(numpy_helper.from_array(array, name))
-            self.constant_bytes += array.nbytes
+            self.keep(name, array)
         return self._constants[key]
+
+    def keep(self, name: str, array: NDArray[Any]) -> None:
+        """Add an initializer under a name that is reserved for it."""
+        from onnx import numpy_helper
+
+        self.initializers.append(
+            numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+        )
+        self.constant_bytes += array.nbytes
 
     def add(self, op: str, inputs: Sequence[str], wanted: str, **attributes: Any) -> str:
         """Add a node with one output, named like it, and return the name."""
@@ -101,10 +110,11 @@ class GraphBuilder:
         self.nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
         return name
 
-    def bias(self, layer: Layer) -> NDArray[Any]:
-        """Return the layer's bias as `[n_out]` of the model's dtype."""
+    def bias(self, layer: Layer, dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
+        """Return the layer's bias as `[n_out]` of `dtype`, by default the model's."""
         assert layer.bias is not None  # noqa: S101  callers ask first
-        return np.broadcast_to(layer.bias.astype(self.dtype), (layer.pattern.shape[1],))
+        values = fitted(f"{layer.name}: bias", layer.bias, dtype or self.dtype)
+        return np.broadcast_to(values, (layer.pattern.shape[1],))
 
     def gather(self, scope: str, x: Tensor, rows: NDArray[np.int64]) -> str:
         """Return rows `[groups, k]` of feature-major `x`, as `product` takes them."""

@@ -11,7 +11,7 @@ from radixfmt.export.lowerings import Estimate, Lowering, Setting, lowering
 from radixfmt.export.runs import runs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from radixfmt.model.graph import Node
     from radixfmt.model.layer import Layer
@@ -29,21 +29,22 @@ class Plan(NamedTuple):
         layout: of its input and result.
         estimate: of its cost, with what `emit` needs.
         why: the reason.
-        flat: whether its inputs have rank 2; if not, it is a MatMul outside all lowerings.
+        apart: whether it stands outside all lowerings, as one MatMul or Conv.
     """
 
     lowering: str
     layout: str
     estimate: Estimate
     why: str
-    flat: bool = True
+    apart: bool = False
 
 
 def plan(
     network: Network,
     nodes: Sequence[Node],
     layers: Sequence[Layer],
-    flat: Sequence[bool],
+    apart: Mapping[int, str],
+    deep: Container[str],
     setting: Setting,
     *,
     wanted: str,
@@ -55,7 +56,8 @@ def plan(
         network: whose graph is planned.
         nodes: its graph, producers first.
         layers: its layers, made.
-        flat: whether each layer is applied to tensors of rank 2 only; others can only be dense.
+        apart: why a layer can only be one MatMul or Conv, by index; not of the others.
+        deep: tensors of rank above 2.
         setting: batch, target and costs.
         wanted: "auto" or a registered lowering.
         layout: of the model's inputs and outputs.
@@ -66,10 +68,12 @@ def plan(
     """
     names = [name for name in lowering if lowering.facts(name).get(AUTO)]
     tools = {name: lowering[name]() for name in (names if wanted == AUTO else (wanted,))}
-    offers = [_offers(layer, tools, setting) if flat[i] else {} for i, layer in enumerate(layers)]
+    offers = [
+        {} if i in apart else _offers(layer, tools, setting) for i, layer in enumerate(layers)
+    ]
     plans: dict[int, Plan] = {}
-    for run in runs(network, nodes, feature_major=layout == FEATURE_MAJOR):
-        members = [i for i in dict.fromkeys(run.layers) if flat[i]]
+    for run in runs(network, nodes, apart, deep, feature_major=layout == FEATURE_MAJOR):
+        members = list(dict.fromkeys(run.layers))
         totals = {
             form: sum(_cheapest(offers[i], tools, form)[1] for i in members)
             for form in (BATCH_MAJOR, FEATURE_MAJOR)
@@ -80,12 +84,10 @@ def plan(
             name, seconds = _cheapest(offers[i], tools, form)
             why = offers[i][name].why + _rivals(offers[i], name, seconds)
             plans.setdefault(i, Plan(name, form, offers[i][name], why))
-    for i, layer in enumerate(layers):
-        if not flat[i]:
-            estimate = lowering["dense"]().estimate(layer.pattern, setting)
-            assert estimate is not None  # noqa: S101  dense expresses every pattern
-            why = "its input is not known to have rank 2: dense MatMul"
-            plans[i] = Plan("dense", BATCH_MAJOR, estimate, why, flat=False)
+    for i, why in apart.items():
+        estimate = lowering["dense"]().estimate(layers[i].pattern, setting)
+        assert estimate is not None  # noqa: S101  dense expresses every pattern
+        plans[i] = Plan("dense", BATCH_MAJOR, estimate, f"{why}; {estimate.why}", apart=True)
     return [plans[i] for i in range(len(layers))]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from radixfmt.model.graph import ELEMENTWISE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from radixfmt.model.graph import Node
     from radixfmt.model.network import Network
@@ -31,12 +31,21 @@ class Run:
     turns: list[int] = field(default_factory=list)
 
 
-def runs(network: Network, nodes: Sequence[Node], *, feature_major: bool) -> list[Run]:
+def runs(
+    network: Network,
+    nodes: Sequence[Node],
+    apart: Container[int],
+    deep: Container[str],
+    *,
+    feature_major: bool,
+) -> list[Run]:
     """Return the runs of a network.
 
     Args:
         network: any network.
         nodes: its graph, producers first.
+        apart: layers that take no part, since they cannot be feature-major.
+        deep: tensors of rank above 2; a layer that reads one is a run of its own.
         feature_major: whether the model's own inputs and outputs are feature-major, so that
             they need no transpose.
     """
@@ -47,8 +56,11 @@ def runs(network: Network, nodes: Sequence[Node], *, feature_major: bool) -> lis
     for node in nodes:
         source = node.inputs[0] if node.inputs else ""
         run = run_of.get(source)
-        if node.layer is not None:
+        if node.layer is not None and node.layer not in apart:
             n_in, n_out = network.headers[node.layer][1]
+            if source in deep:
+                found.append(Run([node.layer], [n_in, n_out]))
+                continue
             if run is None:
                 run = Run(turns=[] if source in plain else [n_in])
                 found.append(run)
@@ -59,10 +71,14 @@ def runs(network: Network, nodes: Sequence[Node], *, feature_major: bool) -> lis
             run_of[node.outputs[0]] = run
             width[node.outputs[0]] = width[source]
         elif node.op not in ELEMENTWISE:
-            for name in set(node.inputs) & run_of.keys():
-                run_of[name].turns.append(width[name])
+            _leave(set(node.inputs), run_of, width)
     if not feature_major:
-        for value in network.outputs:
-            if value.name in run_of:
-                run_of[value.name].turns.append(width[value.name])
+        _leave((value.name for value in network.outputs), run_of, width)
     return found
+
+
+def _leave(names: Iterable[str], run_of: Mapping[str, Run], width: Mapping[str, int]) -> None:
+    """Count the transposes of tensors that are used outside their runs."""
+    for name in names:
+        if name in run_of:
+            run_of[name].turns.append(width[name])

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radixfmt.export.accepts import native
+from radixfmt.errors import UnsupportedError
+from radixfmt.export import apart
+from radixfmt.export.accepts import element_type, native
 from radixfmt.export.graph import FEATURE_MAJOR, GraphBuilder, Tensor
 from radixfmt.export.lowerings import lowering
-from radixfmt.export.lowerings.dense import matrix
-from radixfmt.export.shapes import node_proto
+from radixfmt.export.nodes import node_proto
+from radixfmt.export.shapes import float_of, leading, rank
 from radixfmt.model.graph import ELEMENTWISE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    import onnx
 
     from radixfmt.export.planner import Plan
     from radixfmt.model.graph import Node
@@ -29,6 +33,7 @@ class Walk:
         network: being exported.
         layers: its layers, made.
         plans: one for each layer.
+        types: of the network's tensors, as far as they are known.
         graph: takes the nodes.
         layout: of the model's inputs and outputs.
     """
@@ -38,11 +43,12 @@ class Walk:
         network: Network,
         layers: Sequence[Layer],
         plans: Sequence[Plan],
+        types: Mapping[str, onnx.TypeProto],
         graph: GraphBuilder,
         layout: str,
     ) -> None:
         self._network, self._layers, self._plans = network, layers, plans
-        self._graph, self._layout = graph, layout
+        self._types, self._graph, self._layout = types, graph, layout
         self._tensors: dict[str, Tensor] = {}
         for value in network.inputs:
             self._tensors[value.name] = (
@@ -55,11 +61,12 @@ class Walk:
         """Add the i-th node; elementwise ones keep whatever layout and order their input has."""
         graph = self._graph
         if node.layer is not None:
-            self._tensors[node.outputs[0]] = self._layer(node.layer, self._tensor(node.inputs[0]))
+            self._tensors[node.outputs[0]] = self._layer(node.layer, node.inputs[0])
             return
         if node.op in ELEMENTWISE:
             x = self._tensor(node.inputs[0])
-            inputs = [x.name, *map(self._bound, node.inputs[1:])]
+            kind = float_of(self._types.get(node.inputs[0]))
+            inputs = [x.name, *(self._bound(name, kind) for name in node.inputs[1:])]
         else:
             x = Tensor("")
             inputs = [graph.to_rows(self._tensor(n)).name if n else "" for n in node.inputs]
@@ -69,47 +76,77 @@ class Walk:
             self._tensors[output] = x._replace(name=name)
 
     def finish(self) -> None:
-        """Bring the outputs into the model's layout and under their names."""
+        """Bring the outputs into the model's layout, into their types and under their names."""
         from onnx import helper
 
         graph = self._graph
-        fixed = {value.name for value in self._network.inputs}
-        fixed |= {constant.name for constant in graph.initializers}
+        fixed = {value.name for value in self._network.inputs} | self._network.tensors.keys()
         for value in self._network.outputs:
             x = self._tensor(value.name)
             name = graph.to_columns(x) if self._layout == FEATURE_MAJOR else graph.to_rows(x).name
-            if name in fixed:  # an input, a constant, or another output handed through
+            made = float_of(self._types.get(value.name))
+            wanted = element_type(value.name, value.dtype)
+            if name == value.name:
+                continue  # an input or a dense tensor is an output as it stands
+            if made is not None and wanted.kind != "f":
+                raise UnsupportedError(
+                    f"output {value.name!r}: expected {made}, which its node makes, got {wanted}",
+                    hint="put a Cast before it",
+                )
+            if made is not None and made != wanted:
+                to = helper.np_dtype_to_tensor_dtype(wanted)
+                graph.nodes.append(
+                    helper.make_node("Cast", [name], [value.name], value.name, to=to)
+                )
+            elif name in fixed:  # an input, a dense tensor, or another output handed through
                 graph.nodes.append(helper.make_node("Identity", [name], [value.name], value.name))
-            elif name != value.name:
+            else:
                 graph.rename(name, value.name)
             fixed.add(value.name)
 
-    def _layer(self, index: int, x: Tensor) -> Tensor:
+    def _layer(self, index: int, source: str) -> Tensor:
         graph, layer, plan = self._graph, self._layers[index], self._plans[index]
-        if not plan.flat:
-            weight = graph.constant(f"{layer.name}/weight", matrix(layer, graph.dtype))
+        x, kind = self._tensor(source), self._types.get(source)
+        deep = (rank(kind) or 0) > 2
+        if plan.apart or (deep and plan.layout != FEATURE_MAJOR):
             rows = graph.to_rows(x).name
-            made = graph.add("MatMul", [rows, weight], f"{layer.name}/matmul")
-            if layer.bias is not None:
-                bias = graph.constant(f"{layer.name}/bias", graph.bias(layer))
-                made = graph.add("Add", [made, bias], f"{layer.name}/add")
-            return Tensor(made)
+            return Tensor(apart.emit(graph, layer, rows, float_of(kind) or graph.dtype))
+        if deep:
+            return self._deep(layer, plan, x.name, leading(self._types[source]))
         if plan.layout == FEATURE_MAJOR:
             x = graph.to_features(x, layer.pattern.shape[0])
         else:
             x = graph.to_rows(x)
         return lowering[plan.lowering]().emit(graph, layer, plan.estimate.form, x)
 
+    def _deep(self, layer: Layer, plan: Plan, x: str, sizes: list[int] | None) -> Tensor:
+        """Apply a lowering to `[…, n_in]`, all axes but the last taken as one."""
+        graph, (n_in, n_out) = self._graph, layer.pattern.shape
+        rows = graph.constant("rows", np.array([-1, n_in]))
+        flat = Tensor(graph.add("Reshape", [x, rows], f"{layer.name}/rows"))
+        features = graph.to_features(flat, n_in)
+        made = lowering[plan.lowering]().emit(graph, layer, plan.estimate.form, features)
+        if sizes is None:
+            axes = graph.add("Shape", [x], f"{layer.name}/axes", start=0, end=-1)
+            width = graph.constant("width", np.array([n_out]))
+            shape = graph.add("Concat", [axes, width], f"{layer.name}/shape", axis=0)
+        else:
+            shape = graph.constant("shape", np.array([*sizes, n_out]))
+        return Tensor(
+            graph.add("Reshape", [graph.to_rows(made).name, shape], f"{layer.name}/result")
+        )
+
     def _tensor(self, name: str) -> Tensor:
         """Return a tensor made before, or a dense one of the network as a constant."""
         if name not in self._tensors:
-            array = native(self._network.tensors[name])
-            self._tensors[name] = Tensor(self._graph.constant(name, array))
+            self._graph.keep(name, native(self._network.tensors[name]))
+            self._tensors[name] = Tensor(name)
         return self._tensors[name]
 
-    def _bound(self, name: str) -> str:
-        """Return a scalar input of an elementwise operator, in the model's dtype."""
-        if name in self._network.tensors:
-            array = np.asarray(self._network.tensors[name]).astype(self._graph.dtype)
-            return self._graph.constant(name, array)
+    def _bound(self, name: str, kind: np.dtype[Any] | None) -> str:
+        """Return a bound of Clip, as floats of the type that it bounds."""
+        given = self._network.tensors.get(name)
+        if given is not None and kind is not None and native(given).dtype != kind:
+            with np.errstate(over="ignore"):  # no float16 is beyond such a bound
+                return self._graph.constant(f"{name}/{kind}", np.asarray(given).astype(kind))
         return self._graph.to_rows(self._tensor(name)).name if name else ""

@@ -7,7 +7,8 @@ import radixfmt as rx
 from radixfmt.backends.evidence import UncheckedError, evidence
 from radixfmt.backends.parity import weakness
 from radixfmt.backends.samples import probes
-from radixfmt.errors import ParityError
+from radixfmt.backends.scipy import reference
+from radixfmt.errors import ParityError, UnsupportedError
 from radixfmt.export import to_onnx
 
 
@@ -93,16 +94,80 @@ def test_element_types_have_their_own_tolerance(kind, layout):
             evidence(net, worse(model), to_onnx, layout=layout)
 
 
-def test_networks_beyond_the_reference_are_not_checked():
-    layer = rx.Layer("id", rx.Pattern.explicit((2, 2), [0, 1, 2], [0, 1]), 1.0)
-    net = rx.Network(
+def graph(*nodes, tensors=None, shape=("B", 2), out=("B", 2), kind="float32"):
+    layer = rx.Layer("id", rx.Pattern.explicit((2, 2), [0, 1, 2], [0, 1]), 0.5)
+    return rx.Network(
         [layer],
-        (
-            rx.Node("SparseLinear", ("x",), ("a",), layer=0),
-            rx.Node("Add", ("a", "x"), ("y",)),
-        ),
-        (rx.Value("x", ("B", 2)),),
-        (rx.Value("y", ("B", 2)),),
+        (rx.Node("SparseLinear", ("x",), ("a",), layer=0), *nodes),
+        (rx.Value("x", shape),),
+        (rx.Value("y", out, kind),),
+        tensors or {},
     )
-    with pytest.raises(UncheckedError, match="operator Add"):
+
+
+@pytest.mark.parametrize("layout", ["batch-major", "feature-major"])
+def test_graphs_that_are_no_chains_are_checked(layout):
+    net = graph(
+        rx.Node("Shape", ("x",), ("s",)),
+        rx.Node("ConstantOfShape", ("s",), ("zeros",)),  # float32, whatever the others are
+        rx.Node("Sum", ("a", "x", "zeros"), ("y",)),
+    )
+    model = to_onnx(net, layout=layout)
+    found = evidence(net, model, to_onnx, layout=layout)
+    assert found.max_rel < 1e-6
+    assert (found.weakness, found.prefix) == (None, 0)
+    with pytest.raises(ParityError):
+        evidence(net, worse(model), to_onnx, layout=layout)
+
+
+@pytest.mark.parametrize(
+    ("net", "why"),
+    [
+        (graph(rx.Node("RandomNormalLike", ("a",), ("y",))), "RandomNormalLike is random"),
+        (
+            graph(rx.Node("Neg", ("a",), ("b",)), rx.Node("Log", ("b",), ("c",)),
+                  rx.Node("Log", ("a",), ("d",)), rx.Node("Add", ("c", "d"), ("y",))),
+            "not all finite",
+        ),
+        (graph(rx.Node("Cast", ("a",), ("y",), {"to": 7}), kind="int64"), "no floats"),
+        (
+            graph(
+                rx.Node("Tile", ("a", "much"), ("y",)),
+                tensors={"much": np.array([10**6, 10**6])}, out=("C", 2 * 10**6),
+            ),
+            "too large for the float64 reference",
+        ),
+        (
+            graph(
+                rx.Node("Reshape", ("a", "shape"), ("b",)),
+                rx.Node("Resize", ("b", "", "scales"), ("y",)),
+                tensors={"shape": np.array([1, 1, -1, 2]),
+                         "scales": np.array([1, 1, 2000, 1000], np.float32)},
+                out=(1, 1, "D", "E"),
+            ),
+            "would take minutes",
+        ),
+    ],
+)  # fmt: skip
+def test_says_why_nothing_was_compared(net, why):
+    with pytest.raises(UncheckedError, match=why):
         evidence(net, to_onnx(net), to_onnx, layout="batch-major")
+
+
+def test_open_sizes_are_tried_until_the_graph_takes_them():
+    """Only 32 places and no others can be cut into rows of 32."""
+    net = graph(
+        rx.Node("Reshape", ("a", "shape"), ("b",)),
+        rx.Node("Add", ("b", "row"), ("y",)),
+        tensors={"shape": np.array([0, 2, 32]), "row": np.ones(32, np.float32)},
+        shape=("B", "T", 2), out=("B", 2, 32),
+    )  # fmt: skip
+    assert evidence(net, to_onnx(net), to_onnx, layout="batch-major").weakness is None
+
+
+def test_topology_alone_is_refused_with_a_hint():
+    net = rx.generate("radix-net", systems=[[2, 2]])
+    for use in (to_onnx, lambda n: reference(n, np.ones((1, 4)))):
+        with pytest.raises(UnsupportedError, match="no weights") as caught:
+            use(net)
+        assert "radixfmt convert IN OUT --weights he --seed S" in caught.value.hint

@@ -7,7 +7,7 @@ import radixfmt as rx
 from radixfmt.backends import backend
 from radixfmt.backends.parity import check
 from radixfmt.backends.samples import tile_for
-from radixfmt.backends.scipy import reference
+from radixfmt.backends.scipy import ScipySession, reference
 from radixfmt.errors import InputError, UnsupportedError
 from radixfmt.model.graph import ACTIVATIONS
 
@@ -106,7 +106,7 @@ def test_clip_bounds_may_be_left_out(make):
             assert runner.run([[-2, -2], [4, 5]]).T.tolist() == wanted
 
 
-def test_reference_names_the_operator_it_does_not_know():
+def test_chains_alone_run_on_csr_and_the_reference_runs_more():
     net = rx.Network(
         network().layers[:1],
         (
@@ -116,8 +116,11 @@ def test_reference_names_the_operator_it_does_not_know():
         (rx.Value("x", ("B", 32)),),
         (rx.Value("y", ("B", 48)),),
     )
+    layer, x = net.layers[0], samples(2)
+    z = np.exp(x @ layer.pattern.to_scipy(layer.weights) + layer.bias)
+    np.testing.assert_allclose(reference(net, x), z / z.sum(axis=1, keepdims=True), rtol=1e-5)
     with pytest.raises(UnsupportedError, match="operator Softmax"):
-        reference(net, samples(2))
+        ScipySession(net)
 
 
 def test_reference_keeps_a_tensor_that_is_used_again():

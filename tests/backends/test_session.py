@@ -91,7 +91,7 @@ def test_refuses_bad_arguments(net, tmp_path):
         Session(b"nonsense", device="cpu")
 
 
-def test_refuses_several_inputs():
+def test_several_inputs_go_by_name():
     layer = rx.Layer("id", rx.Pattern.explicit((2, 2), [0, 1, 2], [0, 1]), 1.0)
     net = rx.Network(
         [layer],
@@ -102,8 +102,16 @@ def test_refuses_several_inputs():
         (rx.Value("x", ("B", 2)), rx.Value("z", ("B", 2))),
         (rx.Value("y", ("B", 2)),),
     )
-    with pytest.raises(UnsupportedError, match="one input and one output, got 2 and 1"):
-        Session(net, device="cpu")
+    with Session(net, device="cpu") as session:
+        assert session.run_named({"x": [[1, 2]], "z": [[3, 4]]})["y"].tolist() == [[4, 6]]
+        with pytest.raises(UnsupportedError, match=r"one input .* got inputs \['x', 'z'\]"):
+            session.run([[1, 2]])
+        with pytest.raises(InputError, match=r"expected \['x', 'z'\], got \['x'\]"):
+            session.run_named({"x": [[1, 2]]})
+        with pytest.raises(InputError, match="2 axes"):
+            session.run_named({"x": [1, 2], "z": [[3, 4]]})
+    with pytest.raises(ParameterError, match="closed"):
+        session.run_named({"x": [[1, 2]], "z": [[3, 4]]})
 
 
 def test_cuda_without_a_gpu_is_an_error(net, monkeypatch):

@@ -96,6 +96,7 @@ def test_model_carries_its_origin(challenge):
     assert found["topology_digest"] == cited.topology
     assert found["lowering"] == "blocked"
     assert found["layout"] == "batch-major"
+    assert found["rows"] == "independent"
     assert json.loads(found["generator"])["topology"] == "graph-challenge"
     assert (model.ir_version, model.opset_import[0].version) == (10, 21)
     assert (model.producer_name, model.producer_version) == ("radixfmt", rx.__version__)
@@ -130,24 +131,10 @@ def test_refuses_what_it_cannot_serve(challenge, monkeypatch):
         to_onnx(challenge, layout="columns")
     with pytest.raises(UnsupportedError, match="layer0: it has no weights") as caught:
         to_onnx(rx.generate("radix-net", systems=[[2, 2]]))
-    assert "--weights he" in caught.value.hint
+    assert "radixfmt convert IN OUT --weights he --seed S" in caught.value.hint
     monkeypatch.setattr(exporter, "LARGEST_MODEL", 1000)
     with pytest.raises(UnsupportedError, match="442368 bytes"):
         to_onnx(challenge)
-
-
-def test_refuses_convolutions():
-    pattern = rx.Pattern.explicit((4, 1), [0, 2], [0, 3])
-    geometry = rx.ConvGeometry((2, 2), (1, 1), (0, 0, 0, 0), (1, 1))
-    layer = rx.Layer("stem", pattern, 1.0, kind="conv", geometry=geometry)
-    network = rx.Network(
-        [layer],
-        (rx.Node("SparseConv", ("x",), ("y",), layer=0),),
-        (rx.Value("x", ("B", 1, 4, 4)),),
-        (rx.Value("y", ("B", 1, 3, 3)),),
-    )
-    with pytest.raises(UnsupportedError, match="stem: conv layers"):
-        to_onnx(network)
 
 
 def test_save_replaces_only_when_told(challenge, tmp_path):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from radixfmt.export.accepts import fitted
 from radixfmt.export.graph import FEATURE_MAJOR, Tensor
 from radixfmt.export.lowerings import Estimate, Setting, lowering
 from radixfmt.export.tiling import Tiling, tiling
@@ -54,5 +55,6 @@ class Blocked:
         if layer.bias is not None:
             bias = np.zeros(groups * m, graph.dtype)
             bias[place] = graph.bias(layer)
-        made = graph.product(layer.name, gathered, form.blocks(layer.weights, graph.dtype), bias)
+        weights = fitted(f"{layer.name}: weights", layer.weights, graph.dtype)
+        made = graph.product(layer.name, gathered, form.blocks(weights, graph.dtype), bias)
         return Tensor(made, place, groups * m)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radixfmt.export.accepts import fitted
 from radixfmt.export.graph import FEATURE_MAJOR, Tensor
 from radixfmt.export.lowerings import Estimate, Setting, lowering
 
@@ -53,5 +54,6 @@ def matrix(layer: Layer, dtype: np.dtype[Any]) -> NDArray[Any]:
     dense = np.zeros(layer.pattern.shape, dtype)
     for start, stop, (columns, weights) in layer.blocks():
         outputs = np.repeat(np.arange(start, stop), np.diff(columns.indptr))
-        dense[columns.indices, outputs] = weights
+        assert weights is not None  # noqa: S101  the exporter has checked
+        dense[columns.indices, outputs] = fitted(f"{layer.name}: weights", weights, dense.dtype)
     return dense
