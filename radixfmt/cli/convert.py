@@ -52,7 +52,7 @@ def command(source: str, target: str, output: Output, **settings: Any) -> int:
     """Convert between formats; also repacks, brings up old drafts, extracts, gives weights, prunes.
 
     Formats: radixfmt (.rx.h5), graph-challenge (a folder of n<N>-l<k>.tsv), matrix-market (.mtx),
-    binsparse (.bsp.h5), npz (.npz, as scipy.sparse.save_npz).
+    binsparse (.bsp.h5), npz (.npz, as scipy.sparse.save_npz), onnx (.onnx).
     """
     from radixfmt.converters import convert
 

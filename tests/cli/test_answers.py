@@ -86,21 +86,6 @@ def test_categories_are_the_rows_that_stay_alive(radixfmt, backend):
     assert Path("ids").read_text() == "1\n4\n"
 
 
-def noisy():
-    """A network that no reference can repeat."""
-    layer = rx.Layer("id", rx.Pattern.explicit((2, 2), [0, 1, 2], [0, 1]), 1.0)
-    return rx.Network(
-        [layer],
-        (
-            rx.Node("SparseLinear", ("x",), ("a",), layer=0),
-            rx.Node("RandomNormalLike", ("a",), ("r",)),
-            rx.Node("Add", ("a", "r"), ("y",)),
-        ),
-        (rx.Value("x", ("B", 2)),),
-        (rx.Value("y", ("B", 2)),),
-    )
-
-
 @pytest.mark.parametrize("backend", ["ort", "scipy"])
 def test_categories_of_no_rows(radixfmt, net, backend):
     np.save("x.npy", np.zeros((0, 6), np.float32))

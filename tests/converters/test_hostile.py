@@ -126,7 +126,6 @@ def test_125_a_bad_line_of_tsv_is_named_by_its_number(text, line, folder, tmp_pa
         ("model.safetensors", (2**63).to_bytes(8, "little") + b"{}"),
         ("model.pt", b"PK\x03\x04"),
         ("model.pt", b"\x80\x02c__builtin__\neval\n(S'1'\ntR."),
-        ("model.onnx", b"\x08\x0a\x12\x00"),
     ],
 )
 def test_121_126_formats_that_are_not_read_are_refused_by_name(name, data, tmp_path):
