@@ -24,7 +24,6 @@ SHOWN = 8
 @spoken
 def command(file: str, card: bool, bibtex: bool, output: Output) -> int:
     """Say what a file holds, without reading its data."""
-    from radixfmt.cli.card import as_bibtex, as_card
     from radixfmt.storage.file import File
 
     opened = File(file)
@@ -33,10 +32,10 @@ def command(file: str, card: bool, bibtex: bool, output: Output) -> int:
         metadata = opened.manifest.metadata
     finally:
         opened.guard.close()
-    if card:
-        click.echo(as_card(record, metadata))
-    elif bibtex:
-        click.echo(as_bibtex(record, metadata))
+    if card or bibtex:
+        from radixfmt.cli.card import as_bibtex, as_card
+
+        click.echo((as_card if card else as_bibtex)(record, metadata))
     else:
         output.answer(as_text(file, record, metadata, every=output.verbosity > 0), record)
     return 0
