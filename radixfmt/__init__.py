@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from radixfmt.version import __version__
 
 if TYPE_CHECKING:
+    from radixfmt import nn
     from radixfmt.backends.ort import Session
     from radixfmt.benchmark import bench
     from radixfmt.benchmark.result import BenchResult
     from radixfmt.comparison import Difference, diff
     from radixfmt.converters import convert
+    from radixfmt.converters.onnx import from_onnx
     from radixfmt.errors import RadixfmtError
     from radixfmt.export import to_onnx
     from radixfmt.findings import Finding
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from radixfmt.model.metadata import Metadata
     from radixfmt.model.network import Network, chain
     from radixfmt.model.pattern import Pattern
+    from radixfmt.nn.network import to_torch
     from radixfmt.pruning import prune
     from radixfmt.storage.reader import open, read  # noqa: A004
     from radixfmt.storage.writer import Writer, write
@@ -56,13 +59,16 @@ _HOMES = {
     "chain": "model.network",
     "convert": "converters",
     "diff": "comparison",
+    "from_onnx": "converters.onnx",
     "generate": "topologies",
     "measure": "measures",
+    "nn": "nn",
     "nnstd": "measures.nnstd",
     "open": "storage.reader",
     "prune": "pruning",
     "read": "storage.reader",
     "to_onnx": "export",
+    "to_torch": "nn.network",
     "validate": "validation",
     "write": "storage.writer",
 }
@@ -70,8 +76,8 @@ _HOMES = {
 __all__ = [
     "BenchResult", "ConvGeometry", "Difference", "Finding", "Layer", "Limits", "Metadata",
     "Network", "NnstdResult", "Node", "Pattern", "Quantized", "RadixfmtError", "Report", "Session",
-    "Value", "Writer", "__version__", "bench", "chain", "convert", "diff", "generate", "measure",
-    "nnstd", "open", "prune", "read", "to_onnx", "validate", "write",
+    "Value", "Writer", "__version__", "bench", "chain", "convert", "diff", "from_onnx", "generate",
+    "measure", "nn", "nnstd", "open", "prune", "read", "to_onnx", "to_torch", "validate", "write",
 ]  # fmt: skip
 
 
@@ -79,7 +85,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home on first use (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'radixfmt' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"radixfmt.{_HOMES[name]}"), name)
+    home = importlib.import_module(f"radixfmt.{_HOMES[name]}")
+    value = home if name == _HOMES[name] else getattr(home, name)  # `nn` is a package
     globals()[name] = value
     return value
 

@@ -10,7 +10,7 @@ import numpy as np
 from radixfmt.export.accepts import fitted
 from radixfmt.export.graph import FEATURE_MAJOR, Tensor
 from radixfmt.export.lowerings import Estimate, Setting, lowering
-from radixfmt.export.tiling import Tiling, tiling
+from radixfmt.model.tiling import Tiling, tiling
 
 if TYPE_CHECKING:
     from radixfmt.export.graph import GraphBuilder

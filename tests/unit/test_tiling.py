@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import radixfmt as rx
 from radixfmt.export.costs import COSTS, costs_of
-from radixfmt.export.tiling import tiling
+from radixfmt.model.tiling import tiling
 
 
 def of_mask(mask):
