@@ -1,7 +1,7 @@
 """Weights for a topology: one rule by name, one random stream per layer.
 
-Random rules draw from numpy's Philox with key (seed, layer), so that any layer can be drawn
-without the ones before it. `he` and `variance` use each neuron's own number of inputs, so that
+Random rules draw from the layer's own words (`words`), so that any layer can be drawn without the
+ones before it. `he` and `variance` use each neuron's own number of inputs, so that
 signals keep their scale through sparse layers whose fan-in is far below n_in: variance 2/fan_in
 (He et al., arXiv 1502.01852, for ReLU) and 1/fan_in (for linear cascades; our reading of the
 variance-keeping scheme of NeuroFabric, arXiv 2002.08339).
@@ -36,6 +36,27 @@ RULES = ("none", "constant=V", "normal[=STD]", "he", "variance")
 GAINS = {"he": 2.0, "variance": 1.0}
 
 
+WEIGHTS, TOPOLOGY, REWIRING, PRUNING = 0, 1, 2, 4
+"""Where the words of each kind of draw start; see `words`."""
+
+
+def words(seed: int, layer: int, start: int) -> np.random.Philox:
+    """Return the random words of a layer: Philox4x64-10 with the key (seed, layer).
+
+    One seed serves all that is drawn for a network, so each kind of draw has 256-bit counters of
+    its own, that never meet: those of weights start at 0, of topologies at 2^192, of rewiring at
+    2^193, and of random pruning at 2^194.
+
+    Args:
+        seed: 0 to 2^53 - 1.
+        layer: its index in the network.
+        start: of the counter, in units of 2^192: `WEIGHTS`, `TOPOLOGY`, `REWIRING` or `PRUNING`.
+    """
+    return np.random.Philox(
+        key=np.array([seed, layer], np.uint64), counter=np.array([0, 0, 0, start], np.uint64)
+    )
+
+
 @dataclass(slots=True, eq=False)
 class DrawnWeights:
     """float32 normal weights `[nnz]`, drawn when first read."""
@@ -54,8 +75,7 @@ class DrawnWeights:
 
     def __getitem__(self, key: slice) -> NDArray[np.float32]:
         if self._drawn is None:
-            stream_key = np.array([self.seed, self.layer], np.uint64)
-            stream = np.random.Generator(np.random.Philox(key=stream_key))
+            stream = np.random.Generator(words(self.seed, self.layer, WEIGHTS))
             drawn = stream.standard_normal(self.pattern.nnz, dtype=np.float32)
             drawn *= self.deviation(self.pattern)
             self._drawn = drawn

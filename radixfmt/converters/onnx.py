@@ -20,9 +20,12 @@ from radixfmt.version import __version__
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy as np
     import onnx
+    from numpy.typing import NDArray
 
     from radixfmt.model.digest import NetworkDigests
     from radixfmt.model.network import Network
@@ -68,15 +71,49 @@ def read_model(
     path: Path, *, sparsity_threshold: float = SPARSE, external_data: bool = False
 ) -> tuple[Network, list[str]]:
     """Return the network in an ONNX file and what it does not hold; see `from_onnx`."""
+    check_threshold(sparsity_threshold)
+    return network_in(
+        parse(path),
+        ExternalData(path, allowed=external_data),
+        source=path.name,
+        file=str(path),
+        sparsity_threshold=sparsity_threshold,
+    )
+
+
+def check_threshold(sparsity_threshold: float) -> None:
+    """Raise ParameterError unless the threshold is a share."""
     if not 0 <= sparsity_threshold <= 1:
         raise ParameterError(f"sparsity_threshold: expected 0 to 1, got {sparsity_threshold}")
-    file = str(path)
-    model = parse(path)
+
+
+def network_in(
+    model: onnx.ModelProto,
+    external: ExternalData,
+    *,
+    source: str,
+    file: str,
+    sparsity_threshold: float,
+    masks: Mapping[str, NDArray[np.bool_]] | None = None,
+) -> tuple[Network, list[str]]:
+    """Return the network in a model and what it does not hold.
+
+    Args:
+        model: as it was parsed; it is taken apart.
+        external: reads what lies in other files.
+        source: where it came from, for its name and provenance.
+        file: for messages.
+        sparsity_threshold: as in `from_onnx`.
+        masks: by the name of a dense weight, which of its elements are edges, zero or not.
+
+    Raises:
+        RadixfmtError: as `from_onnx`.
+    """
     check_policy(model, file=file)
     step = {
         "activity": "convert",
         "tool": f"radixfmt {__version__}",
-        "source": _text(path.name, LONGEST_NAME),
+        "source": _text(source, LONGEST_NAME),
         "producer": _text(f"{model.producer_name} {model.producer_version}", LONGEST_NAME),
         "opset": opset_of(model, file=file),
         "sparsity_threshold": sparsity_threshold,
@@ -84,7 +121,6 @@ def read_model(
     description = _text(model.graph.doc_string or model.doc_string, LONGEST_DESCRIPTION)
     losses = _dropped(model)
 
-    external = ExternalData(path, allowed=external_data)
     constants = constants_of(model.graph, external, file=file)
     given = [value for value in model.graph.input if value.name not in constants]
     inputs = values_of(given, "input", file=file)
@@ -97,12 +133,13 @@ def read_model(
     put_in_order(model.graph, constants, inputs, outputs, file=file)
     types = types_of(skeleton(model, constants), file=file)
     network, lost = network_of(
-        model.graph, constants, types, inputs, outputs, threshold=sparsity_threshold, file=file
-    )
+        model.graph, constants, types, inputs, outputs,
+        threshold=sparsity_threshold, file=file, masks=masks or {},
+    )  # fmt: skip
     losses += lost
     step |= {"losses": losses} if losses else {}
     said = {key: value for key, value in step.items() if value != ""}
-    metadata = Metadata(name=path.name, description=description, provenance=(said,))
+    metadata = Metadata(name=source, description=description, provenance=(said,))
     return replace(network, metadata=metadata), losses
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import onnx
+    from numpy.typing import NDArray
 
     from radixfmt.converters.onnx_opset import Constant
     from radixfmt.model.graph import Node, Value
@@ -65,6 +66,7 @@ def network_of(
     *,
     threshold: float,
     file: str,
+    masks: Mapping[str, NDArray[np.bool_]],
 ) -> tuple[Network, list[str]]:
     """Return the network of a graph at opset 21, and what it does not hold.
 
@@ -76,6 +78,7 @@ def network_of(
         outputs: likewise.
         threshold: share of zeros from which a weight becomes a sparse layer.
         file: for messages.
+        masks: as in `Layers`.
 
     Raises:
         FormatError: sizes that do not meet.
@@ -87,7 +90,7 @@ def network_of(
     wired = [wiring(proto) for proto in protos]
     chosen = live(wired, ends)
     nodes = [node_of(protos[i], f"{file}: {label(i, protos[i])}") for i in chosen]
-    layers = Layers(constants, types, threshold=threshold, file=file)
+    layers = Layers(constants, types, threshold=threshold, file=file, masks=masks)
     layers.add_all(nodes, ends)
     read = {name for node in nodes for name in node.inputs} | {*ends}
     heard = tuple(value for value in inputs if value.name in read)

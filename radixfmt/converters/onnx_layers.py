@@ -45,6 +45,7 @@ class Layers:
         types: of its tensors.
         threshold: share of zeros from which a weight becomes a sparse layer.
         file: for messages.
+        masks: by the name of a dense constant, which of its elements are edges, zero or not.
 
     Attributes:
         layers: made so far.
@@ -60,13 +61,14 @@ class Layers:
         *,
         threshold: float,
         file: str,
+        masks: Mapping[str, NDArray[np.bool_]],
     ) -> None:
         self.layers: list[Layer] = []
         self.nodes: list[Node] = []
         self.tensors: dict[str, NDArray[Any]] = {}
         self.losses: list[str] = []
         self._constants, self._types = constants, types
-        self._threshold, self._file = threshold, file
+        self._threshold, self._file, self._masks = threshold, file, masks
         self._index: dict[Product, int] = {}
         self._names: set[str] = set()
         self._taken = {*constants, *types}
@@ -124,7 +126,7 @@ class Layers:
         if product is None:
             return None
         name = product.weight if isinstance(product, Product) else node.inputs[1]
-        share = zeros(self._constants[name])
+        share = zeros(self._masks.get(name, self._constants[name]))
         if share < self._threshold and not isinstance(self._constants[name], Coordinates):
             self._kept[name] = share
             return None
@@ -191,6 +193,7 @@ class Layers:
                 )
             pattern, weights = pattern_and_weights(
                 weight,
+                self._masks.get(product.weight),
                 by_output=product.by_output,
                 what=f"{self._file}: weight {product.weight!r:.120}",
             )
@@ -244,6 +247,11 @@ class Layers:
 
     def _report(self) -> None:
         weights = {product.weight for product in self._index}
+        if loose := (self._masks.keys() & self.tensors.keys()) - weights - self._kept.keys():
+            self.losses.append(
+                f"the masks of tensors that no MatMul, Gemm or Conv applies as its weight: "
+                f"{shown(sorted(loose))}"
+            )
         if self._kept:
             most = max(self._kept.values())
             self.losses.append(

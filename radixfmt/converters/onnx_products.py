@@ -119,7 +119,7 @@ def fits(constant: Constant | None, outputs: int, dtype: np.dtype[Any]) -> bool:
 
 
 def zeros(weight: Constant) -> float:
-    """Return the share of a weight's elements that are exactly zero; 0 where it has none."""
+    """Return the share of elements, of a weight or a mask, that are zero; 0 where it has none."""
     if not prod(weight.shape):
         return 0.0
     used = weight.values.size if isinstance(weight, Coordinates) else int(np.count_nonzero(weight))
@@ -127,14 +127,15 @@ def zeros(weight: Constant) -> float:
 
 
 def pattern_and_weights(
-    weight: Constant, *, by_output: bool, what: str
+    weight: Constant, mask: NDArray[np.bool_] | None = None, *, by_output: bool, what: str
 ) -> tuple[Pattern, NDArray[Any]]:
     """Return a weight's edges and their values, in pattern order.
 
-    Exact zeros of a dense weight are no edges; entries of a sparse one all are.
+    Exact zeros of a dense weight without a mask are no edges; entries of a sparse one all are.
 
     Args:
         weight: of rank 2, or of more where `by_output`.
+        mask: of the shape of a dense weight; whatever is inside is an edge.
         by_output: as in `Product`.
         what: the weight, for messages.
 
@@ -151,14 +152,15 @@ def pattern_and_weights(
     table = weight.reshape(weight.shape[0], -1) if weight.size else weight
     if table.ndim != 2:
         raise InputError(f"{what}: expected a weight with elements, got {list(weight.shape)}")
-    table = table if by_output else table.T
+    inside = table if mask is None else mask.reshape(table.shape)
+    table, inside = (table, inside) if by_output else (table.T, inside.T)
     outputs, inputs = table.shape
     indptr = np.zeros(outputs + 1, np.int64)
     indices, values = [], []
     step = max(BLOCK // max(inputs, 1), 1)
     for start in range(0, outputs, step):  # a large weight's mask is never made whole
         rows = np.ascontiguousarray(table[start : start + step])
-        row, column = np.nonzero(rows)
+        row, column = np.nonzero(inside[start : start + step])
         indptr[start + 1 : start + 1 + len(rows)] = np.bincount(row, minlength=len(rows))
         indices.append(column)
         values.append(rows[row, column])

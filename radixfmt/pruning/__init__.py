@@ -11,6 +11,7 @@ those earlier in pattern order are kept (by layer, then output neuron, then inpu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
@@ -18,6 +19,7 @@ from math import floor, prod
 from typing import TYPE_CHECKING, Any
 
 from radixfmt.errors import ParameterError, UnsupportedError
+from radixfmt.generators.regular import shown
 from radixfmt.model.network import LazyLayers
 from radixfmt.pruning.arguments import check_seed, share
 from radixfmt.pruning.cut import Cut, cut_off, kept_layer, standing
@@ -27,7 +29,7 @@ from radixfmt.pruning.schedule import drop_fraction, gradual_sparsity
 from radixfmt.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from fractions import Fraction
 
     import numpy as np
@@ -119,6 +121,8 @@ def prune_gradually(
     """
     schedule = partial(gradual_sparsity, initial=initial, final=final, begin=begin, end=end)
     schedule(begin)
+    if not isinstance(steps, Iterable):
+        raise ParameterError(f"steps: expected a list of training steps, got {shown(steps)}")
     return (prune(network, schedule(step), **options) for step in steps)
 
 
@@ -169,7 +173,7 @@ def _kept(cells: int, sparsity: Fraction) -> int:
 def _check(by: str, scope: str, seed: int) -> None:
     for what, value, known in (("by", by, tuple(RULES)), ("scope", scope, SCOPES)):
         if value not in known:
-            raise ParameterError(f"{what}: expected {' or '.join(known)}, got {value!r}")
+            raise ParameterError(f"{what}: expected {' or '.join(known)}, got {shown(value)}")
     check_seed(seed)
 
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from numbers import Real
 
 from radixfmt.errors import ParameterError
+from radixfmt.generators.regular import shown
 from radixfmt.model.canonical import LARGEST_INTEGER
 
 
@@ -20,8 +21,19 @@ def share(what: str, value: float) -> Fraction:
     except ValueError:  # nan, an infinity, a bool
         found = Fraction(-1)
     if not 0 <= found <= 1:
-        raise ParameterError(f"{what}: expected a number from 0 to 1, got {value!r}")
+        raise ParameterError(f"{what}: expected a number from 0 to 1, got {shown(value)}")
     return found
+
+
+def check_number(what: str, value: float) -> None:
+    """Check that `value` is a number, no larger than an exact one of steps can be.
+
+    Raises:
+        ParameterError: it is no real number, or larger than 2^53; NaN is none, nor is a bool.
+    """
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not abs(value) <= LARGEST_INTEGER:
+        raise ParameterError(f"{what}: expected a number up to 2^53, got {shown(value)}")
 
 
 def check_seed(seed: int) -> None:
@@ -31,4 +43,4 @@ def check_seed(seed: int) -> None:
         ParameterError: it is no integer from 0 to 2^53 - 1.
     """
     if type(seed) is not int or not 0 <= seed <= LARGEST_INTEGER:
-        raise ParameterError(f"seed: expected 0 to 2^53 - 1, got {seed!r}")
+        raise ParameterError(f"seed: expected 0 to 2^53 - 1, got {shown(seed)}")

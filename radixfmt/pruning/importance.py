@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from radixfmt.initialization import PRUNING, words
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -28,8 +30,8 @@ def magnitude(layer: Layer, index: int, seed: int) -> Iterator[NDArray[np.int64]
 
 
 def random(layer: Layer, index: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield random numbers for each block of edges: numpy's Philox with key (seed, layer)."""
-    stream = np.random.Philox(key=np.array([seed, index], np.uint64))
+    """Yield random numbers for each block of edges, from counter 2^194 (`words`)."""
+    stream = words(seed, index, PRUNING)
     for start, stop in layer.pattern.ranges():
         count = int(layer.pattern.fan_in(start, stop).sum())
         yield (np.asarray(stream.random_raw(count), np.uint64) >> np.uint64(1)).view(np.int64)

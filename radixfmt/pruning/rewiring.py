@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from math import floor
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.errors import ParameterError, UnsupportedError
+from radixfmt.generators.regular import shown
+from radixfmt.initialization import REWIRING, words
 from radixfmt.model.dtypes import is_float
 from radixfmt.model.network import LazyLayers
 from radixfmt.model.pattern import Pattern
-from radixfmt.pruning.arguments import check_seed, share
+from radixfmt.pruning.arguments import check_number, check_seed, share
 from radixfmt.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from fractions import Fraction
 
     from numpy.typing import NDArray
@@ -45,8 +47,9 @@ def rewire(
     0, and every weight that is 0; the same number of new edges is drawn among the empty cells, all
     sets of them equally likely. A dropped cell is empty, so it may come back. (The code compares
     with the weights at those ranks, so that ties may drop more; here the counts are exact, and of
-    equals those later in pattern order go.) Cells and new weights come from numpy's Philox with
-    key (seed, layer) and counter from 2^193: use another seed for every step.
+    equals those later in pattern order go.) Cells and new weights come from numpy's Generator
+    with the layer's words from counter 2^193 (`radixfmt.initialization.words`): use another seed
+    for every step.
 
     Layers are rewired when they are asked for. Biases, graph and value types stay. A dense layer
     has no other place for its edges and stays what it is, as SET leaves its last one.
@@ -65,9 +68,10 @@ def rewire(
     """
     dropped = share("zeta", zeta)
     check_seed(seed)
-    if not isinstance(deviation, int | float) or not 0 <= deviation <= LARGEST_DEVIATION:
+    check_number("deviation", deviation)
+    if not 0 <= deviation <= LARGEST_DEVIATION:
         raise ParameterError(
-            f"deviation: expected a number from 0 to {LARGEST_DEVIATION}, got {deviation!r}"
+            f"deviation: expected a number from 0 to {LARGEST_DEVIATION}, got {deviation}"
         )
     chosen = _chosen(network, layers)
 
@@ -75,10 +79,8 @@ def rewire(
         layer = network.layers[i]
         if i not in chosen:
             return layer
-        stream = np.random.Philox(
-            key=np.array([seed, i], np.uint64), counter=np.array([0, 0, 0, 2], np.uint64)
-        )
-        return _rewired(layer, dropped, np.random.Generator(stream), deviation)
+        stream = np.random.Generator(words(seed, i, REWIRING))
+        return _rewired(layer, dropped, stream, deviation)
 
     step: dict[str, Any] = {"activity": "rewire", "tool": f"radixfmt {__version__}"}
     step |= {"zeta": float(zeta), "seed": seed, "layers": chosen, "deviation": float(deviation)}
@@ -91,9 +93,13 @@ def _chosen(network: Network, layers: Collection[int] | None) -> list[int]:
     """Return the layers to rewire, after checking that each can be."""
     every = range(len(network.headers))
     given = every if layers is None else layers
+    if not isinstance(given, Collection):
+        raise ParameterError(f"layers: expected a list of indices, got {shown(given)}")
     for i in given:
-        if not isinstance(i, int | np.integer) or i not in every:
-            raise ParameterError(f"layers: expected indices from 0 to {len(every) - 1}, got {i!r}")
+        if isinstance(i, bool) or not isinstance(i, int | np.integer) or i not in every:
+            raise ParameterError(
+                f"layers: expected indices from 0 to {len(every) - 1}, got {shown(i)}"
+            )
     chosen = sorted({int(i) for i in given})
     for i in chosen:
         layer = network.layers[i]

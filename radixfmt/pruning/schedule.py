@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import cos, pi
 
 from radixfmt.errors import ParameterError
+from radixfmt.pruning.arguments import check_number, share
 
 
 def gradual_sparsity(
@@ -17,17 +18,21 @@ def gradual_sparsity(
     1810.00299), which goes from step 3000 to 10000 and prunes every 200 steps.
 
     Args:
-        step: any integer; the sparsity is `initial` until `begin` and `final` from `end` on.
+        step: any number; the sparsity is `initial` until `begin` and `final` from `end` on.
         initial: sparsity s_i at `begin`, 0 to 1.
         final: sparsity s_f at `end`, `initial` to 1.
         begin: first step.
         end: last step, after `begin`.
 
     Raises:
-        ParameterError: sparsities or steps in another order.
+        ParameterError: a value that is no such number, or an order that is another.
     """
-    if not 0 <= initial <= final <= 1:
-        raise ParameterError(f"expected 0 <= initial <= final <= 1, got {initial} and {final}")
+    for what, sparsity in (("initial", initial), ("final", final)):
+        share(what, sparsity)
+    for what, at in (("step", step), ("begin", begin), ("end", end)):
+        check_number(what, at)
+    if initial > final:
+        raise ParameterError(f"expected initial <= final, got {initial} and {final}")
     if begin >= end:
         raise ParameterError(f"expected begin before end, got {begin} and {end}")
     left = 1 - min(max((step - begin) / (end - begin), 0), 1)
@@ -42,15 +47,16 @@ def drop_fraction(step: int, *, alpha: float = 0.3, end: int) -> float:
     It is the `zeta` of `rewire`, or of a rule of one's own.
 
     Args:
-        step: t, any integer; the share is `alpha` until step 0 and 0 from `end` on.
+        step: t, any number; the share is `alpha` until step 0 and 0 from `end` on.
         alpha: share at step 0, 0 to 1.
         end: T, at least 1.
 
     Raises:
-        ParameterError: `alpha` or `end` out of range.
+        ParameterError: a value that is no number, or out of range.
     """
-    if not 0 <= alpha <= 1:
-        raise ParameterError(f"alpha: expected a number from 0 to 1, got {alpha}")
-    if not end >= 1:
+    share("alpha", alpha)
+    for what, at in (("step", step), ("end", end)):
+        check_number(what, at)
+    if end < 1:
         raise ParameterError(f"end: expected at least 1, got {end}")
     return alpha / 2 * (1 + cos(pi * min(max(step / end, 0), 1)))

@@ -75,9 +75,7 @@ def generate(
         network = weighted(network, weights=weights, bias=bias, seed=seed)
         step |= {"weights": weights, "bias": bias, "seed": seed}
     if activation is not None:
-        network = chain(
-            network.layers, activation=_operator(activation), metadata=network.metadata
-        )
+        network = chain(network.layers, activation=_operator(activation), metadata=network.metadata)
         step["activation"] = _operator(activation)
     provenance = {"activity": "generate", "tool": f"radixfmt {__version__}"}
     provenance |= {key: value for key, value in step.items() if value is not None}
@@ -88,12 +86,16 @@ def integers(what: str, values: Iterable[Any]) -> list[int]:
     """Return `values` as plain integers, numpy's included.
 
     Raises:
-        ParameterError: one of them is no integer, or `values` is no list.
+        ParameterError: one of them is no integer, as a bool is not, or `values` is no list.
     """
     try:
-        return [operator.index(value) for value in values]
+        found = list(values)
+        indices = [operator.index(value) for value in found]
     except TypeError as error:
         raise ParameterError(f"{what}: expected integers: {error}") from None
+    if bool in map(type, found):
+        raise ParameterError(f"{what}: expected integers, got a bool")
+    return indices
 
 
 def _operator(name: str) -> str:

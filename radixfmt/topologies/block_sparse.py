@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from radixfmt.errors import ParameterError
 from radixfmt.model.pattern import Pattern
 from radixfmt.topologies import topology
-from radixfmt.topologies.drawn import drawn, layer_shapes, probability
+from radixfmt.topologies.drawn import check_drawn, drawn, layer_shapes, probability
 from radixfmt.topologies.draws import GENERATOR, distinct
 from radixfmt.topologies.structured import (
     check_edges,
@@ -75,6 +75,7 @@ def block_sparse(
                 f"blocks, of which {chosen} would be there; expected 1 to {count}",
                 hint=f"use a density of at least 1/{count}" if degree is None else None,
             )
+        check_drawn((count, shape[1] // block), chosen * (shape[1] // block))
         check_edges(shape, chosen * block * shape[1])
 
     def draw(words: np.random.Philox, i: int) -> Pattern:

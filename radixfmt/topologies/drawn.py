@@ -16,7 +16,7 @@ from radixfmt.model.network import LazyLayers, Network, chain
 from radixfmt.model.pattern import Pattern
 from radixfmt.topologies import integers
 from radixfmt.topologies.draws import stream
-from radixfmt.topologies.structured import check_edges, whole, wholes
+from radixfmt.topologies.structured import whole, wholes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     Shape = tuple[int, int]
     Integers = NDArray[np.integer[Any]]
 
-LARGEST_WIDTH = 2**31 - 1
-"""Neurons of a drawn layer's side: cells stay below 2^62, and pointers fit in memory."""
+LARGEST_SIDE = 2**25
+"""Neurons of a drawn layer's side: up to 18 bytes each while the layer is made."""
+
+LARGEST_DRAWN = 2**26
+"""Edges of a drawn layer, which are in memory at once, with up to 55 bytes each: under 4 GiB."""
 
 
 def drawn(
@@ -57,17 +60,9 @@ def layer_shapes(widths: Iterable[object]) -> list[Shape]:
     """Return (n_in, n_out) of each layer between `widths`.
 
     Raises:
-        ParameterError: fewer than two widths, or one that is no integer from 1 to 2^31 - 1.
+        ParameterError: fewer than two widths, or one that is no integer from 1 to 2^40.
     """
-    sizes = wholes("width", widths, entries=2)
-    if max(sizes) > LARGEST_WIDTH:
-        raise ParameterError(
-            f"width {sizes.index(max(sizes))}: a layer that is written out has at most 2^31 - 1 "
-            f"neurons on a side, got {max(sizes)}",
-            hint="the families dense and radix-net store a rule in place of edges",
-            code="limit",
-        )
-    return list(pairwise(sizes))
+    return list(pairwise(wholes("width", widths, entries=2)))
 
 
 def degree_within(degree: object, choices: Sequence[int]) -> int:
@@ -90,14 +85,24 @@ def degree_within(degree: object, choices: Sequence[int]) -> int:
     return number
 
 
-def check_degrees(shapes: Sequence[Shape], degree: int) -> None:
-    """Check that layers with `degree` inputs per output can be written out.
+def check_drawn(shape: Shape, edges: int) -> None:
+    """Check that a layer can be drawn, all edges at once, in 4 GiB of memory.
 
     Raises:
-        ParameterError: a layer would have more than 2^31 edges (code "limit").
+        ParameterError: it has more than 2^25 neurons on a side, or more than 2^26 edges (code
+            "limit").
     """
-    for shape in shapes:
-        check_edges(shape, degree * shape[1])
+    for what, found, bound in (
+        ("neurons on a side", max(shape), LARGEST_SIDE),
+        ("edges", edges, LARGEST_DRAWN),
+    ):
+        if found > bound:
+            raise ParameterError(
+                f"a layer would have {shown(found)} {what}; one that is drawn may have "
+                f"2^{bound.bit_length() - 1}",
+                hint="the families dense and radix-net store a rule in place of edges",
+                code="limit",
+            )
 
 
 def probability(what: str, value: object) -> Fraction:

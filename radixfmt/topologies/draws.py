@@ -6,8 +6,8 @@ edges. numpy's distributions are not used, since their code may change between v
 Words. Layer i of a network is drawn from Philox4x64-10 (Salmon et al., SC 2011) with the 128-bit
 key (seed, i), the seed being the low word. The 256-bit counter starts at 2^192, and as numpy's
 Philox adds 1 before each block, the first block is that of counter 2^192 + 1. Each block gives
-four 64-bit words, used in their order. Weights are drawn with the same key from counter 0 on, so
-the two never meet. No layer needs another one's words.
+four 64-bit words, used in their order. What else is drawn for a layer never meets these
+(`radixfmt.initialization.words`). No layer needs another one's words.
 
 Draws. Each takes the next words of its layer:
 
@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from radixfmt.initialization import TOPOLOGY, words
 from radixfmt.model.columns import index_dtype
 
 if TYPE_CHECKING:
@@ -56,9 +57,7 @@ TOP_DIGIT = 62
 
 def stream(seed: int, layer: int) -> np.random.Philox:
     """Return the words of a layer; `random_raw` gives the next ones."""
-    return np.random.Philox(
-        key=np.array([seed, layer], np.uint64), counter=np.array([0, 0, 0, 1], np.uint64)
-    )
+    return words(seed, layer, TOPOLOGY)
 
 
 def below(words: np.random.Philox, n: int, count: int) -> NDArray[np.int64]:

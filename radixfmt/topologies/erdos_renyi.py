@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 
 from radixfmt.errors import ParameterError
 from radixfmt.topologies import topology
-from radixfmt.topologies.drawn import by_cell, drawn, layer_shapes, positive, probability
+from radixfmt.topologies.drawn import (
+    by_cell,
+    check_drawn,
+    drawn,
+    layer_shapes,
+    positive,
+    probability,
+)
 from radixfmt.topologies.draws import GENERATOR, bernoulli
-from radixfmt.topologies.structured import check_edges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +50,7 @@ def erdos_renyi(
 
     Raises:
         ParameterError: both or neither of `density` and `epsilon`, one out of range, or a layer
-            that is expected to be too large to be written out (code "limit").
+            that is expected to be too large to be drawn (code "limit").
     """
     shapes = layer_shapes(widths)
     if (density is None) == (epsilon is None):
@@ -59,7 +65,7 @@ def erdos_renyi(
         scale = positive("epsilon", epsilon)
         chances = [min(Fraction(1), scale * Fraction(a + b, a * b)) for a, b in shapes]
     for shape, chance in zip(shapes, chances, strict=True):
-        check_edges(shape, int(chance * shape[0] * shape[1]))
+        check_drawn(shape, int(chance * shape[0] * shape[1]))
 
     def draw(words: np.random.Philox, i: int) -> Pattern:
         n_in, n_out = shapes[i]

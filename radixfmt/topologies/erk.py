@@ -7,9 +7,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from radixfmt.topologies import topology
-from radixfmt.topologies.drawn import by_cell, drawn, layer_shapes, probability
+from radixfmt.topologies.drawn import by_cell, check_drawn, drawn, layer_shapes, probability
 from radixfmt.topologies.draws import GENERATOR, distinct
-from radixfmt.topologies.structured import check_edges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,13 +35,12 @@ def erk(*, widths: Sequence[int], density: float, seed: int = 0) -> Network:
         seed: of the random draws.
 
     Raises:
-        ParameterError: `density` out of range, or a layer too large to be written out (code
-            "limit").
+        ParameterError: `density` out of range, or a layer too large to be drawn (code "limit").
     """
     shapes = layer_shapes(widths)
     counts = edge_counts(shapes, probability("density", density))
     for shape, count in zip(shapes, counts, strict=True):
-        check_edges(shape, count)
+        check_drawn(shape, count)
 
     def draw(words: np.random.Philox, i: int) -> Pattern:
         n_in, n_out = shapes[i]

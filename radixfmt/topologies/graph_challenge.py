@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from radixfmt.errors import ParameterError
-from radixfmt.generators.graph_challenge import graph_challenge_layer
+from radixfmt.generators.graph_challenge import LARGEST_LAYER, graph_challenge_layer
 from radixfmt.model.layer import Layer
 from radixfmt.model.network import LazyLayers, Network, chain
 from radixfmt.model.pattern import Pattern
 from radixfmt.topologies import integers, topology
+from radixfmt.topologies.structured import depth
 
 WEIGHT = 1 / 16
 BIAS = {1024: -0.30, 4096: -0.35, 16384: -0.40, 65536: -0.45}
@@ -23,12 +23,11 @@ def graph_challenge(*, neurons: int, layers: int) -> Network:
 
     Args:
         neurons: per layer: 1024, 4096, 16384 or 65536.
-        layers: at least 1; the published depths are 120, 480 and 1920.
+        layers: 1 to 65536; the published depths are 120, 480 and 1920.
     """
-    neurons, layers = integers("neurons and layers", [neurons, layers])
-    if layers < 1:
-        raise ParameterError(f"layers: expected at least 1, got {layers}")
-    graph_challenge_layer(neurons=neurons, layer=layers)
+    (neurons,) = integers("neurons", [neurons])
+    layers = depth(layers, LARGEST_LAYER)
+    graph_challenge_layer(neurons=neurons, layer=1)
 
     def make(i: int) -> Layer:
         pattern = Pattern(graph_challenge_layer(neurons=neurons, layer=i + 1))

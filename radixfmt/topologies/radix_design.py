@@ -82,11 +82,7 @@ class Design:
 
     def steps(self) -> list[Step]:
         """Return the rule of each layer."""
-        return [
-            Step(self.n, radix, prod(system[:i]), self.direction)
-            for system in self.systems
-            for i, radix in enumerate(system)
-        ]
+        return rules(self.systems, self.direction)
 
     def connected(self) -> bool:
         """Return whether every input reaches every output.
@@ -101,6 +97,16 @@ class Design:
             kept = (1 << min(size, self.n)) - 1
             reached = {step.spread(residues) & kept for residues in reached}
         return reached == {(1 << min(self.sizes[-1], self.n)) - 1}
+
+
+def rules(systems: Sequence[Sequence[int]], direction: int) -> list[Step]:
+    """Return the rule of each layer of the RadiX-Net with these systems."""
+    n = prod(systems[0])
+    return [
+        Step(n, radix, prod(system[:i]), direction)
+        for system in systems
+        for i, radix in enumerate(system)
+    ]
 
 
 def cells(sizes: Sequence[int]) -> int:

@@ -30,7 +30,7 @@ from radixfmt.errors import ParameterError
 from radixfmt.generators.regular import check_count, check_limits
 from radixfmt.topologies.radix_design import cells, shown
 from radixfmt.topologies.radix_enumeration import LARGEST_DEPTH, divisors
-from radixfmt.topologies.radix_search import Aim, designs
+from radixfmt.topologies.radix_search import Aim, designs, varied_designs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,10 @@ LARGEST_FOLLOWED = 2048
 """The largest n for which connectedness is checked input by input."""
 
 FOLLOWED = 4
-"""Designs of one n that are so checked, the best first."""
+"""Designs of one n that are so checked at least, the best first; of a small n there are more."""
+
+FOLLOWING = 8
+"""What following one input through one layer costs, in steps."""
 
 
 def fit(sizes: Sequence[int], density: float, direction: int = -1) -> Design:
@@ -71,7 +74,7 @@ def fit(sizes: Sequence[int], density: float, direction: int = -1) -> Design:
         raise ParameterError(f"direction: expected -1 or 1, got {direction!r}")
     best = _best(sizes, wanted, direction)
     if best is None or not _near(best, wanted):
-        raise _refused(sizes, density, best and _best(sizes, best.density, direction))
+        raise _refused(sizes, density, direction, best)
     return best
 
 
@@ -111,47 +114,63 @@ def untrimmed_bound(sizes: Sequence[int]) -> Fraction | None:
 
 
 def _best(sizes: Sequence[int], wanted: Fraction, direction: int) -> Design | None:
-    """Return the best design found, which may still miss the density; None if none is sound.
+    """Return the best design found, which may still miss the density; None if none is sound."""
+    aim = Aim(sizes, direction, max(1, round(wanted * cells(sizes))))
+    layers, hidden = len(sizes) - 1, min(sizes[1:-1], default=sizes[0])
+    best: Design | None = None
 
-    Tried are first the n that need no cut, then those that keep every path, then others. Within
-    each, an n comes early if all radices can be about alike: with k of them in a system, of mean
-    wanted·n, n is about wanted^-(k / (k-1)).
+    def better(design: Design) -> bool:
+        return best is None or _rank(design, wanted) <= _rank(best, wanted)
+
+    for candidates in _stages(sizes, wanted):
+        work = 0
+        for n in candidates:
+            if work > WORK:
+                break
+            found, steps = designs(aim, n) if n <= hidden else varied_designs(aim, n)
+            work += steps
+            cost = FOLLOWING * layers * min(n, sizes[0]) if n > hidden else 0
+            ranked = sorted(found, key=lambda design: _rank(design, wanted))
+            for design in ranked[: max(FOLLOWED, WORK // 32 // max(cost, 1))]:
+                if not better(design):
+                    break
+                work += cost
+                if design.connected():
+                    best = design
+                    break
+        if best is not None and _near(best, wanted):
+            break
+    return best
+
+
+def _stages(sizes: Sequence[int], wanted: Fraction) -> list[Sequence[int]]:
+    """Return the n to try, in order; a stage is for those that found nothing in the one before.
+
+    First come the n that need no cut, then those that keep every path. Within each, an n comes
+    early if all radices can be about alike: with k of them in a system, of mean wanted·n, n is
+    about wanted^-(k / (k-1)). Last come those that may lose paths, the smallest first: the less n
+    exceeds a layer, the sparser the next layer's radix may be.
     """
+    if len(sizes) == 2:  # every n gives the dense layer
+        return [[max(2, gcd(*sizes))]]
     layers = len(sizes) - 1
     turns = -log(max(wanted, Fraction(1, 2**80)))
-    even = (turns * layers / max(layers - 1, 1), 2 * turns)
-    sure = min(sizes[:-1])
-    below = min(sure, 4 * int(exp(min(even[1], 40))) + 4)
+    even = (turns * layers / (layers - 1), 2 * turns)
 
     def order(n: int) -> tuple[float, int, int]:
         return max(0, even[0] - log(n), log(n) - even[1]), -len(divisors(n)), n
 
-    whole = divisors(gcd(*sizes))[1:]
-    if layers == 1:  # every n gives the dense layer
-        whole, below, sure = [max(2, gcd(*sizes))], 1, LARGEST_FOLLOWED
-    aim = Aim(sizes, direction, max(1, round(wanted * cells(sizes))))
-    best: Design | None = None
-    for candidates in (
-        whole,
-        _multiples(2, below),
-        _multiples(sure + 1, min(max(*sizes, 2), LARGEST_FOLLOWED)),
-    ):
-        work = 0
-        for n in sorted(candidates, key=order):
-            if work > WORK:
-                break
-            found, steps = designs(aim, n)
-            ranked = sorted(found, key=lambda design: _rank(design, wanted))
-            if n > sure:
-                ranked = [design for design in ranked[:FOLLOWED] if design.connected()]
-                steps += FOLLOWED * n
-            best = min(
-                [*ranked[:1], *filter(None, [best])], key=lambda d: _rank(d, wanted), default=None
-            )
-            work += steps
-        if best is not None and _near(best, wanted):
-            break
-    return best
+    sure = min(sizes[:-1])
+    below = min(sure, max(LARGEST_FOLLOWED, 4 * int(exp(min(even[1], 40))) + 4))
+    above = max(
+        min(2 * max(sizes), LARGEST_FOLLOWED),
+        min(2 * sizes[0], *sizes[1:-1]),  # whose hidden layers keep a whole block
+    )
+    return [
+        sorted(divisors(gcd(*sizes))[1:], key=order),
+        sorted(_multiples(2, below), key=order),
+        _multiples(sure + 1, above),
+    ]
 
 
 def _rank(design: Design, wanted: Fraction) -> tuple[Any, ...]:
@@ -171,7 +190,9 @@ def _multiples(low: int, high: int) -> range:
     return range(-(-low // unit) * unit, high + 1, unit)
 
 
-def _refused(sizes: Sequence[int], density: float, nearest: Design | None) -> ParameterError:
+def _refused(
+    sizes: Sequence[int], density: float, direction: int, nearest: Design | None
+) -> ParameterError:
     """Return the error that says why there is no such network, and what there is."""
     layers = len(sizes) - 1
     bounds = (
@@ -184,11 +205,15 @@ def _refused(sizes: Sequence[int], density: float, nearest: Design | None) -> Pa
     hint = None
     if nearest is not None:
         bounds += f"; the nearest found has {_share(float(nearest.density))}"
-        fit_to = ",".join(map(str, sizes))
-        hint = (
-            f"radixfmt generate radix-net --fit {fit_to} --density "
-            f"{float(nearest.density):.4g} -o net.rx.h5"
-        )
+        offered = Fraction(f"{float(nearest.density):.4g}")
+        again = _best(sizes, offered, direction)  # from another aim, so by other steps
+        if again is not None and _near(again, offered):
+            fit_to = ",".join(map(str, sizes))
+            way = " --direction 1" * (direction > 0)
+            hint = (
+                f"radixfmt generate radix-net --fit {fit_to} --density "
+                f"{float(offered)}{way} -o net.rx.h5"
+            )
     return ParameterError(
         f"density {density}: no path-connected RadiX-Net of the layer sizes {shown(sizes)} that "
         f"leaves no neuron without inputs was found within 10 % of it; {bounds}",

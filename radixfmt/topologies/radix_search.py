@@ -13,8 +13,13 @@ from heapq import nsmallest
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from radixfmt.topologies.radix_design import Design, cells
-from radixfmt.topologies.radix_enumeration import divisors, split
+from radixfmt.topologies.radix_design import Design, cells, rules
+from radixfmt.topologies.radix_enumeration import (
+    count_radix_systems,
+    divisors,
+    radix_systems,
+    split,
+)
 from radixfmt.topologies.radix_trimmed import Step
 
 if TYPE_CHECKING:
@@ -68,6 +73,9 @@ class Aim(NamedTuple):
 
 KEPT = 8
 """Designs of one n that are compared, those nearest to the aim."""
+
+FEW, SHALLOW = 512, 8
+"""Designs of one n, and their layers, that are all compared where only some may be connected."""
 
 STEP_WORK = 16
 """What trying one radix costs, in units of lengthening one path."""
@@ -125,6 +133,28 @@ def designs(aim: Aim, n: int) -> tuple[list[Design], int]:
             systems = split(_radices(path), n)
             chosen.append(Design(aim.sizes, systems, aim.direction, path.edges, idle))
     return chosen, work
+
+
+def varied_designs(aim: Aim, n: int) -> tuple[list[Design], int]:
+    """Return all designs of this n if they are few, else those of `designs`; and the work it took.
+
+    For an n where of two designs with as many edges the evener may not be connected.
+    """
+    layers = len(aim.sizes) - 1
+    if layers > SHALLOW or count_radix_systems(n, layers) > FEW:
+        return designs(aim, n)
+    found, work = [], STEP_WORK * layers * len(divisors(n))
+    for systems in radix_systems(n, layers):
+        work += layers * STEP_WORK
+        shapes, edges, idle = pairwise(aim.sizes), 0, False
+        for step, shape in zip(rules(systems, aim.direction), shapes, strict=True):
+            if not step.feeds(*shape):
+                break
+            edges += step.edges(*shape)
+            idle = idle or not step.drains(*shape)
+        else:
+            found.append(Design(aim.sizes, systems, aim.direction, edges, idle))
+    return found, work
 
 
 @lru_cache(maxsize=1 << 14)  # deep networks repeat their layers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radixfmt.topologies import topology
-from radixfmt.topologies.drawn import by_cell, check_degrees, degree_within, drawn, layer_shapes
+from radixfmt.topologies.drawn import by_cell, check_drawn, degree_within, drawn, layer_shapes
 from radixfmt.topologies.draws import GENERATOR, below, complement, distinct, order
 
 if TYPE_CHECKING:
@@ -38,12 +38,13 @@ def random_regular(*, widths: Sequence[int], degree: int, seed: int = 0) -> Netw
         seed: of the random draws.
 
     Raises:
-        ParameterError: `degree` more than a layer has inputs, or a layer too large to be written
-            out (code "limit").
+        ParameterError: `degree` more than a layer has inputs, or a layer too large to be drawn
+            (code "limit").
     """
     shapes = layer_shapes(widths)
     inputs = degree_within(degree, [n_in for n_in, _ in shapes])
-    check_degrees(shapes, inputs)
+    for shape in shapes:
+        check_drawn(shape, inputs * shape[1])
 
     def draw(words: np.random.Philox, i: int) -> Pattern:
         n_in, n_out = shapes[i]

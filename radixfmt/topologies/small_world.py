@@ -9,7 +9,7 @@ import numpy as np
 from radixfmt.topologies import topology
 from radixfmt.topologies.drawn import (
     by_output,
-    check_degrees,
+    check_drawn,
     degree_within,
     drawn,
     layer_shapes,
@@ -49,11 +49,12 @@ def small_world(*, widths: Sequence[int], degree: int, rewire: float, seed: int 
 
     Raises:
         ParameterError: `degree` more than a layer has inputs, `rewire` out of range, or a layer
-            too large to be written out (code "limit").
+            too large to be drawn (code "limit").
     """
     shapes = layer_shapes(widths)
     inputs = degree_within(degree, [n_in for n_in, _ in shapes])
-    check_degrees(shapes, inputs)
+    for shape in shapes:
+        check_drawn(shape, inputs * shape[1])
     chance = probability("rewire", rewire)
 
     def draw(words: np.random.Philox, i: int) -> Pattern:

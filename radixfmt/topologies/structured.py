@@ -154,10 +154,20 @@ def repeated(sources: Sequence[ColumnSource], layers: int | None) -> Network:
     Raises:
         ParameterError: no such number of layers.
     """
-    count = len(sources) if layers is None else integers("layers", [layers])[0]
-    if not 1 <= count <= Limits().layers:
-        raise ParameterError(f"layers: expected 1 to {Limits().layers}, got {shown(count)}")
+    count = len(sources) if layers is None else depth(layers)
     return network([sources[i % len(sources)] for i in range(count)])
+
+
+def depth(layers: object, most: int = Limits().layers) -> int:
+    """Return `layers` as a number of layers.
+
+    Raises:
+        ParameterError: it is no integer from 1 to `most`, by default what readers take.
+    """
+    (count,) = integers("layers", [layers])
+    if not 1 <= count <= most:
+        raise ParameterError(f"layers: expected 1 to {most}, got {shown(count)}")
+    return count
 
 
 def check_edges(shape: tuple[int, int], edges: int) -> None:

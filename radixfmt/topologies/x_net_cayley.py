@@ -12,8 +12,8 @@ from radixfmt.generators.regular import shown
 from radixfmt.model.layer import Layer
 from radixfmt.model.network import LazyLayers, Network, chain
 from radixfmt.topologies import topology
-from radixfmt.topologies.drawn import by_cell, check_degrees, layer_shapes
-from radixfmt.topologies.structured import network, regular, whole
+from radixfmt.topologies.drawn import by_cell, check_drawn, layer_shapes
+from radixfmt.topologies.structured import check_edges, network, regular, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Integers = NDArray[np.int64]
+    Entries = NDArray[np.int32]
 
 GROUPS = {"cyclic": None, "margulis": 8, "sl2": 4}
 """The degree that a group prescribes."""
@@ -52,7 +53,7 @@ def x_net_cayley(
 
     Raises:
         ParameterError: widths that differ or do not fit the group, a degree that it does not
-            have, or a layer too large to be written out (code "limit").
+            have, or a layer too large to be written out, or drawn (code "limit").
     """
     if group not in GROUPS:
         raise ParameterError(f"group: expected one of {', '.join(GROUPS)}, got {shown(group)}")
@@ -69,11 +70,12 @@ def x_net_cayley(
     edges = (fixed or min(8, n)) if degree is None else whole("degree", degree)
     if fixed is not None and edges != fixed:
         raise ParameterError(f"degree: {group} has degree {fixed}, got {edges}")
-    check_degrees(shapes, edges)
     if group == "cyclic":
+        check_edges((n, n), edges * n)
         steps = strides(n, edges)
         layer = regular((n, n), edges, lambda j: np.sort((j[:, None] + steps) % n, axis=1))
         return network([layer] * len(shapes))
+    check_drawn((n, n), edges * n)
     base, images = (grid_side(n), margulis) if group == "margulis" else (modulus(n), sl2)
 
     def make(i: int) -> Layer:
@@ -158,17 +160,19 @@ def sl2(p: int) -> Integers:
 
     Matrices [a b; c d] are numbered in the order of (a, b, c, d).
     """
-    inverse = np.array([pow(a, -1, p) if a else 0 for a in range(p)])
-    b, d = np.indices((p, p)).reshape(2, -1)
-    without_a = np.stack([0 * b, b, -inverse[b] % p, d], axis=1)[b > 0]
-    a, b, c = np.indices((p, p, p)).reshape(3, -1)
-    with_a = np.stack([a, b, c, (1 + b * c) * inverse[a] % p], axis=1)[a > 0]
-    matrices = np.concatenate([without_a, with_a]).reshape(-1, 2, 2)
-    places = np.array([p**3, p**2, p, 1])
-    codes = matrices.reshape(-1, 4) @ places
-    generators = np.array(
-        [[[1, 1], [0, 1]], [[1, -1], [0, 1]], [[1, 0], [1, 1]], [[1, 0], [-1, 1]]]
-    )
-    moved = (matrices @ generators[:, None] % p).reshape(4, -1, 4) @ places
-    found: Integers = np.searchsorted(codes, moved)
-    return found
+    inverse = np.array([0, *(pow(a, -1, p) for a in range(1, p))], np.int32)
+    b, d = np.indices((p - 1, p), np.int32).reshape(2, -1)
+    b += 1
+    without_a = np.stack([0 * b, b, -inverse[b] % p, d])
+    a, b, c = np.indices((p - 1, p, p), np.int32).reshape(3, -1)
+    a += 1
+    with_a = np.stack([a, b, c, (1 + b * c) * inverse[a] % p])
+    a, b, c, d = np.concatenate([without_a, with_a], axis=1)
+
+    def codes(a: Entries, b: Entries, c: Entries, d: Entries) -> Integers:
+        return ((a.astype(np.int64) * p + b) * p + c) * p + d
+
+    own = codes(a, b, c, d)
+    images = [codes(a, (b + s * a) % p, c, (d + s * c) % p) for s in (1, -1)]
+    images += [codes((a + s * b) % p, b, (c + s * d) % p, d) for s in (1, -1)]
+    return np.stack([np.searchsorted(own, image) for image in images])

@@ -10,9 +10,8 @@ from radixfmt.errors import ParameterError
 from radixfmt.generators.regular import shown
 from radixfmt.model.pattern import Pattern
 from radixfmt.topologies import topology
-from radixfmt.topologies.drawn import by_output, degree_within, drawn, layer_shapes
+from radixfmt.topologies.drawn import by_output, check_drawn, degree_within, drawn, layer_shapes
 from radixfmt.topologies.draws import GENERATOR, distinct
-from radixfmt.topologies.structured import check_edges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +42,7 @@ def x_net_random(
 
     Raises:
         ParameterError: no such rule, `degree` more than there are neurons to pick, or a layer
-            too large to be written out (code "limit").
+            too large to be drawn (code "limit").
     """
     if rule not in RULES:
         raise ParameterError(
@@ -57,7 +56,7 @@ def x_net_random(
     ]
     picks = degree_within(degree, choices)
     for shape, swap in zip(shapes, by_inputs, strict=True):
-        check_edges(shape, picks * shape[0 if swap else 1])
+        check_drawn(shape, picks * shape[0 if swap else 1])
 
     def draw(words: np.random.Philox, i: int) -> Pattern:
         n_in, n_out = shapes[i]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import radixfmt as rx
 from radixfmt.errors import ParameterError, UnsupportedError
 from radixfmt.model.pattern import BLOCK_EDGES
-from radixfmt.pruning import gradual_sparsity, prune_gradually
+from radixfmt.pruning import drop_fraction, gradual_sparsity, prune_gradually, rewire
 
 SPARSITIES = st.sampled_from([0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1])
 SIZES = [7, 9, 5, 6]
@@ -230,3 +230,32 @@ def test_networks_along_a_schedule_lose_edges_step_by_step():
     assert [len(pruned.metadata.provenance) for pruned in found] == [1] * 6
     with pytest.raises(ParameterError, match="begin before end"):
         prune_gradually(network, [1], final=0.9, begin=5, end=5)
+    with pytest.raises(ParameterError, match="steps: expected a list"):
+        prune_gradually(network, 1, final=0.9, begin=5, end=6)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "a", None, True, 10**400, 1j])
+def test_schedules_take_numbers_alone(wrong):
+    right = {"step": 3, "initial": 0.1, "final": 0.5, "begin": 0, "end": 9}
+    for name in right:
+        with pytest.raises(ParameterError, match=f"^{name}: expected a number"):
+            gradual_sparsity(**(right | {name: wrong}))
+    right = {"step": 3, "alpha": 0.1, "end": 9}
+    for name in right:
+        with pytest.raises(ParameterError, match=f"^{name}: expected a number"):
+            drop_fraction(**(right | {name: wrong}))
+    network = random_network(0)
+    for name in ("zeta", "deviation"):
+        with pytest.raises(ParameterError, match=f"^{name}: expected a number"):
+            rewire(network, **{name: wrong})
+    for layers in (3, True, [True], ["a"], [0.5], [-1]):
+        with pytest.raises(ParameterError, match="^layers: expected"):
+            rewire(network, layers=layers)
+
+
+def test_weights_and_random_pruning_have_different_words():
+    network = rx.generate("dense", widths=[8, 8])
+    own = np.random.Philox(key=np.array([7, 0], np.uint64), counter=2**194).random_raw(64)
+    kept = rx.prune(network, 0.75, by="random", seed=7).layers[0].pattern
+    cells = np.sort(np.argsort(own)[-16:])  # the largest words stay
+    assert (kept.to_scipy().toarray().ravel(order="F").nonzero()[0] == cells).all()
