@@ -73,7 +73,11 @@ def test_path_counts_after_two_groups_are_exact_and_the_second_alone_is_uneven()
 
 @pytest.mark.parametrize(
     ("neurons", "layers", "message"),
-    [(1000, 1, "one of 1024, 4096"), (1024, 0, "layers: expected 1 to 65536"), (1024, -3, "at least 1")],
+    [
+        (1000, 1, "one of 1024, 4096"),
+        (1024, 0, "layers: expected 1 to 65536"),
+        (1024, -3, "layers: expected 1 to 65536"),
+    ],
 )
 def test_other_parameters_are_refused(neurons, layers, message):
     with pytest.raises(ParameterError, match=message):
