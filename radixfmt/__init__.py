@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from radixfmt.comparison import Difference, diff
     from radixfmt.converters import convert
     from radixfmt.converters.onnx import from_onnx
+    from radixfmt.converters.torch import from_torch
     from radixfmt.errors import RadixfmtError
     from radixfmt.export import to_onnx
     from radixfmt.findings import Finding
@@ -60,6 +61,7 @@ _HOMES = {
     "convert": "converters",
     "diff": "comparison",
     "from_onnx": "converters.onnx",
+    "from_torch": "converters.torch",
     "generate": "topologies",
     "measure": "measures",
     "nn": "nn",
@@ -76,8 +78,9 @@ _HOMES = {
 __all__ = [
     "BenchResult", "ConvGeometry", "Difference", "Finding", "Layer", "Limits", "Metadata",
     "Network", "NnstdResult", "Node", "Pattern", "Quantized", "RadixfmtError", "Report", "Session",
-    "Value", "Writer", "__version__", "bench", "chain", "convert", "diff", "from_onnx", "generate",
-    "measure", "nn", "nnstd", "open", "prune", "read", "to_onnx", "to_torch", "validate", "write",
+    "Value", "Writer", "__version__", "bench", "chain", "convert", "diff", "from_onnx",
+    "from_torch", "generate", "measure", "nn", "nnstd", "open", "prune", "read", "to_onnx",
+    "to_torch", "validate", "write",
 ]  # fmt: skip
 
 
