@@ -140,7 +140,8 @@ class Dequantized:
             column = column[first - self.pattern.first_edge(start) :][: codes.size]
             scale = scale if scale.size == 1 else scale[column]
             zero = zero if zero.size == 1 else zero[column]
-        return (codes - zero).astype(np.float32) * scale
+        with np.errstate(over="ignore"):  # a scale may be so large that weights are infinite
+            return (codes - zero).astype(np.float32) * scale
 
 
 class Layer:
