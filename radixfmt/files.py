@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE
@@ -154,14 +153,14 @@ def replacing_folder(
             if old.is_dir():
                 old.rename(target)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
         _sync(target.parent)
     except OSError as error:
         if isinstance(error, PathError | TargetExistsError):
             raise
         raise PathError(f"{path}: cannot write: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
 
 
 def _followed(path: str | os.PathLike[str]) -> Path:
@@ -203,3 +202,9 @@ def _sync(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # loads three compressors
+
+    shutil.rmtree(folder, ignore_errors=True)

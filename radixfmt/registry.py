@@ -8,7 +8,6 @@ party's.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
@@ -61,6 +60,8 @@ class Registry(Mapping[str, T], Generic[T]):
     def __getitem__(self, name: str) -> T:
         if name in self:
             return self._entries[name]
+        import difflib  # only for misspelt names
+
         close = difflib.get_close_matches(name, self._entries, n=1)
         raise UnknownNameError(
             f"unknown {self.kind} {name!r}; expected one of: {', '.join(self)}",

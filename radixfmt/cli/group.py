@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 import click
 
 
@@ -20,6 +18,8 @@ class Suggesting(click.Group):
         """
         names = self.list_commands(ctx)
         if args and args[0] not in names and not args[0].startswith("-"):
+            import difflib  # only for misspelt names
+
             close = difflib.get_close_matches(args[0], names, n=1)
             error = click.UsageError(
                 f"unknown {ctx.command_path} name {args[0]!r}; expected one of {', '.join(names)}",

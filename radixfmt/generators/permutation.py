@@ -8,7 +8,6 @@ import numpy as np
 
 from radixfmt.findings import Finding, refuse
 from radixfmt.model.columns import index_dtype
-from radixfmt.model.digest import dense_digest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,4 +124,6 @@ class Permutation:
 
 def permutation_digest(entries: NDArray[Any]) -> str:
     """Return the dense digest of the entries as u64: it is the same for either stored type."""
+    from radixfmt.model.digest import dense_digest  # nothing else here needs hashes
+
     return dense_digest(entries.astype("<u8"))

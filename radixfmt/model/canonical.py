@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal
 from math import copysign, isfinite
 from typing import Any
 
@@ -65,6 +64,8 @@ def _number(value: float) -> str:
             raise ParameterError("JSON: expected a number that JSON keeps, got -0.0")
         return "0"
     if 1e-6 <= abs(value) < 1e21:  # repr turns to exponents earlier on both sides
+        from decimal import Decimal  # loaded for real numbers only
+
         return format(Decimal(repr(value)), "f").removesuffix(".0")
     mantissa, _, exponent = repr(value).partition("e")
     return f"{mantissa}e{int(exponent):+d}" if exponent else mantissa
