@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radixfmt.converters.onnx_layers import Layers
-from radixfmt.converters.onnx_nodes import computing, live, node_of, shown, wiring
+from radixfmt.converters.onnx_nodes import computing, live, node_of, shown, unused, wiring
 from radixfmt.converters.onnx_policy import label
 from radixfmt.converters.onnx_tensors import Coordinates
 from radixfmt.errors import FormatError, InputError
@@ -86,7 +86,9 @@ def network_of(
         UnsupportedError: attributes or sparse tensors that the format cannot hold.
     """
     ends = [value.name for value in outputs]
+    constants, masks = {**constants}, {**masks}
     protos = _read_through(computing(graph), constants, ends)
+    protos = _parted(protos, constants, masks, ends)
     wired = [wiring(proto) for proto in protos]
     chosen = live(wired, ends)
     nodes = [node_of(protos[i], f"{file}: {label(i, protos[i])}") for i in chosen]
@@ -125,6 +127,61 @@ def _read_through(
         if proto.output[0] not in known or proto.output[0] in ends:
             kept.append(proto)
     return kept
+
+
+def _parted(
+    protos: Sequence[onnx.NodeProto],
+    constants: dict[str, Constant],
+    masks: dict[str, NDArray[np.bool_]],
+    ends: Sequence[str],
+) -> list[onnx.NodeProto]:
+    """Return the nodes without Splits of constants, whose parts join `constants` and `masks`.
+
+    Attention keeps the weights of its queries, keys and values as one.
+    """
+    taken = {*constants} | {name for proto in protos for name in proto.output}
+    parts: dict[str, str] = {}
+    whole, kept = set(), []
+    for proto in protos:
+        for i, name in enumerate(proto.input):
+            proto.input[i] = parts.get(name, name)
+        name = proto.input[0] if proto.input else ""
+        pieces = _pieces(proto, constants, constants.get(name))
+        if pieces is None or {*proto.output} & {*ends, ""}:
+            kept.append(proto)
+            continue
+        whole |= constants.keys() & {*proto.input}
+        inside = _pieces(proto, constants, masks.get(name))
+        for i, output in enumerate(proto.output):
+            part = parts[output] = unused(f"{name}.{i}", taken)
+            constants[part] = pieces[i]
+            if inside is not None:
+                masks[part] = inside[i].astype(np.bool_, copy=False)
+    read = {name for proto in kept for name in proto.input} | {*ends}
+    for name in whole - read:
+        del constants[name]
+    return kept
+
+
+def _pieces(
+    proto: onnx.NodeProto, constants: Mapping[str, Constant], array: Constant | None
+) -> list[NDArray[np.generic]] | None:
+    """Return what a Split makes of an array of known sizes; None for other nodes."""
+    if proto.op_type != "Split" or not isinstance(array, np.ndarray) or not array.ndim:
+        return None
+    axis = next((int(a.i) for a in proto.attribute if a.name == "axis"), 0)
+    if not -array.ndim <= axis < array.ndim:
+        return None
+    length, count = array.shape[axis], len(proto.output)
+    sizes: list[int] = []
+    if len(proto.input) > 1 and proto.input[1]:
+        given = constants.get(proto.input[1])
+        sizes = given.tolist() if isinstance(given, np.ndarray) and given.ndim == 1 else []
+    elif length % count == 0:
+        sizes = [length // count] * count
+    if len(sizes) != count or sum(sizes) != length or min(sizes) < 0:
+        return None
+    return np.split(array, np.cumsum(sizes)[:-1].tolist(), axis)
 
 
 def _idle(

@@ -15,6 +15,7 @@ from radixfmt.converters.onnx_products import (
     pattern_and_weights,
     product_of,
     transposed,
+    weights_second,
     zeros,
 )
 from radixfmt.converters.onnx_tensors import Coordinates
@@ -87,6 +88,7 @@ class Layers:
             InputError: a weight that cannot be a layer.
         """
         self._taken.update(name for node in nodes for name in node.outputs)
+        nodes = weights_second(nodes, self._constants, self._types, self._sparse, self._unused)
         readers: dict[str, list[int]] = {}
         for i, node in enumerate(nodes):
             for name in node.inputs:
@@ -126,9 +128,8 @@ class Layers:
         if product is None:
             return None
         name = product.weight if isinstance(product, Product) else node.inputs[1]
-        share = zeros(self._masks.get(name, self._constants[name]))
-        if share < self._threshold and not isinstance(self._constants[name], Coordinates):
-            self._kept[name] = share
+        if not self._sparse(name):
+            self._kept[name] = self._zeros(name)
             return None
         if isinstance(product, str):
             self.losses.append(
@@ -137,6 +138,14 @@ class Layers:
             )
             return None
         return product
+
+    def _zeros(self, name: str) -> float:
+        return zeros(self._masks.get(name, self._constants[name]))
+
+    def _sparse(self, name: str) -> bool:
+        """Return whether a weight is to become a layer."""
+        kept_sparse = isinstance(self._constants[name], Coordinates)
+        return kept_sparse or self._zeros(name) >= self._threshold
 
     def _added(self, node: Node, result: str, product: Product) -> str | None:
         """Return the constant that an Add right after a product adds to each output, if any."""

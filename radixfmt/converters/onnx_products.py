@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.converters.onnx_geometry import geometry_of
+from radixfmt.converters.onnx_opset import shape_of
 from radixfmt.converters.onnx_tensors import Coordinates
 from radixfmt.errors import InputError
 from radixfmt.model.dtypes import is_float
 from radixfmt.model.entries import pattern_of
+from radixfmt.model.graph import Node
 from radixfmt.model.pattern import Pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    import onnx
     from numpy.typing import NDArray
 
     from radixfmt.converters.onnx_opset import Constant, Shape
-    from radixfmt.model.graph import Node
     from radixfmt.model.layer import ConvGeometry
 
 BLOCK = 1 << 22
@@ -108,6 +110,48 @@ def transposed(nodes: Sequence[Node], constants: Mapping[str, Constant]) -> dict
         and len(constants[node.inputs[0]].shape) == 2
         and node.attributes.get("perm", (1, 0)) == (1, 0)
     }
+
+
+def weights_second(
+    nodes: Sequence[Node],
+    constants: Mapping[str, Constant],
+    types: Mapping[str, onnx.TypeProto],
+    sparse: Callable[[str], bool],
+    unused: Callable[[str], str],
+) -> list[Node]:
+    """Return the nodes with y = W·x of a sparse W as yᵀ = xᵀ·Wᵀ, which is how layers apply it.
+
+    Args:
+        nodes: with their attributes.
+        constants: of the graph.
+        types: of its tensors.
+        sparse: whether a constant of this name is to become a layer.
+        unused: makes a name for a new tensor.
+    """
+    found = []
+    for node in nodes:
+        name, other = (*node.inputs, "", "")[:2]
+        weight, given = constants.get(name), shape_of(types.get(other))
+        applied = (
+            node.op == "MatMul"
+            and weight is not None
+            and is_float(weight.dtype)
+            and given is not None
+            and len(weight.shape) == len(given) == 2
+            and other not in constants
+        )
+        if not applied or not sparse(name):
+            found.append(node)
+        else:
+            x, w, y = (unused(f"{n}_transposed") for n in (other, name, node.outputs[0]))
+            turn = {"perm": (1, 0)}
+            found += [
+                Node("Transpose", (other,), (x,), turn),
+                Node("Transpose", (name,), (w,), turn),
+                Node("MatMul", (x, w), (y,)),
+                Node("Transpose", (y,), node.outputs, turn),
+            ]
+    return found
 
 
 def fits(constant: Constant | None, outputs: int, dtype: np.dtype[Any]) -> bool:
