@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from radixfmt.model.pattern import Pattern
 
+IN_CACHE = 1 << 16
+"""Edges that are made at a time: half a MiB."""
+
 
 def recognise(pattern: Pattern, _: int) -> Iterator[dict[str, Any]]:
     """Yield parameters whose first column may be that of `pattern`."""
@@ -105,27 +108,46 @@ def radix_net_layer(
 def _rows(
     outputs: NDArray[np.int64], *, n: int, radix: int, place: int, blocks: int, direction: int
 ) -> NDArray[np.integer[Any]]:
-    """Return the inputs of the given outputs.
+    """Return the inputs of the given outputs, some at a time, so that the work stays in cache."""
+    dtype = index_dtype(n * blocks)
+    found = np.empty((outputs.size, blocks, radix), dtype)
+    offsets = np.arange(blocks, dtype=dtype)[:, None] * dtype.type(n)
+    step = max(1, IN_CACHE // radix)
+    for start in range(0, outputs.size, step):
+        inputs = _block(outputs[start : start + step], n, radix, place, direction, dtype)
+        np.add(inputs[:, None, :], offsets, out=found[start : start + step])
+    return found.reshape(outputs.size, radix * blocks)
+
+
+def _block(
+    outputs: NDArray[np.int64],
+    n: int,
+    radix: int,
+    place: int,
+    direction: int,
+    dtype: np.dtype[np.signedinteger[Any]],
+) -> NDArray[np.integer[Any]]:
+    """Return the inputs in the first block of n, `[outputs, radix]`.
 
     With outputs = high·place + low modulo n, the inputs of one block are low + place·k for `radix`
     consecutive k modulo turns = n / place. A run that wraps is two runs: no sorting is needed.
     """
-    dtype, turns = index_dtype(n * blocks), n // place
+    turns = n // place
     high, low = np.divmod(outputs % n, place)
     if direction > 0:
         high = (high - (radix - 1)) % turns
     if radix == turns:
         high[:] = 0  # every k, from the first
     k = np.arange(radix, dtype=dtype)
-    inputs = (high * place + low).astype(dtype)[:, None] + k * dtype.type(place)
+    inputs: NDArray[np.integer[Any]] = (high * place + low).astype(dtype)[:, None] + k * dtype.type(
+        place
+    )
     wrapped = np.flatnonzero(high > turns - radix)
     if wrapped.size:
         start = high[wrapped, None].astype(dtype)
         over = start - dtype.type(turns - radix)  # this many k begin again at 0
         inputs[wrapped] -= np.where(k < over, start, over) * dtype.type(place)
-    offsets = np.arange(blocks, dtype=dtype) * dtype.type(n)
-    found: NDArray[np.integer[Any]] = inputs[:, None, :] + offsets[:, None]
-    return found.reshape(outputs.size, radix * blocks)
+    return inputs
 
 
 def check(systems: Sequence[Sequence[int]], widths: Sequence[int], direction: int) -> None:
