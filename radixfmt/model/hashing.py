@@ -1,4 +1,4 @@
-"""SHA-256 fed by a thread of its own, so that hashing overlaps what makes the data."""
+"""SHA-256 fed by threads of its own, so that hashing overlaps what makes the data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections import deque
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,11 @@ INLINE = 1 << 16
 AHEAD = 2
 """Arrays that may wait for the thread: the bound on memory."""
 
+THREADS = 2
+"""A layer's edges and its weights are hashed at the same time."""
+
+TURNS = count()
+
 PIECE = 1 << 18
 """Elements converted at a time: the piece stays in cache between conversion and hash."""
 
@@ -31,6 +37,7 @@ class Hashing:
     def __init__(self, domain: str) -> None:
         self._state = hashlib.sha256(domain.encode())
         self._waiting: deque[Future[None]] = deque()
+        self._turn = next(TURNS) % THREADS  # one thread, so that its arrays keep their order
 
     def update(self, array: NDArray[Any], dtype: str | None = None) -> None:
         """Add the elements of `array`, little-endian in C order, converted to `dtype` if given.
@@ -42,14 +49,14 @@ class Hashing:
             return
         if len(self._waiting) >= AHEAD:
             self._waiting.popleft().result()
-        self._waiting.append(_thread(os.getpid()).submit(self._feed, array, dtype))
+        self._waiting.append(_thread(os.getpid(), self._turn).submit(self._feed, array, dtype))
 
-    def repeat(self, element: NDArray[Any], count: int) -> None:
-        """Add one element `count` times."""
-        block = np.full(min(count, INLINE), np.reshape(element, ()), element.dtype)
-        while count > 0:
-            self.update(block[: min(count, INLINE)])
-            count -= INLINE
+    def repeat(self, element: NDArray[Any], times: int) -> None:
+        """Add one element `times` times."""
+        block = np.full(min(times, INLINE), np.reshape(element, ()), element.dtype)
+        while times > 0:
+            self.update(block[: min(times, INLINE)])
+            times -= INLINE
 
     def digest(self) -> str:
         """Return the digest in hexadecimal, after all that was given."""
@@ -74,8 +81,8 @@ def raw(array: NDArray[Any]) -> memoryview:
     return np.ascontiguousarray(ordered).reshape(-1).view(np.uint8).data
 
 
-@lru_cache(maxsize=1)
-def _thread(process: int) -> ThreadPoolExecutor:  # noqa: ARG001  a forked child needs its own
+@lru_cache(maxsize=THREADS)
+def _thread(process: int, turn: int) -> ThreadPoolExecutor:  # noqa: ARG001  a forked child's own
     from concurrent.futures import ThreadPoolExecutor  # `info` does without
 
     return ThreadPoolExecutor(1, thread_name_prefix="radixfmt-hash")
