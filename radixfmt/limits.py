@@ -58,6 +58,12 @@ class Limits:
         return replace(cls(), **changed)
 
 
+DEFAULTS = Limits()
+
+EXPANSION = 1100
+"""Deflate cannot shrink data by more than about 1032:1, so no honest file declares more."""
+
+
 def _count(setting: str, text: str) -> int:
     base, power, exponent = text.partition("**")
     try:

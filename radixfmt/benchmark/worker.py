@@ -12,7 +12,6 @@ import json
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter_ns
@@ -23,6 +22,7 @@ import numpy as np
 from radixfmt.benchmark.clock import Clock
 from radixfmt.benchmark.engines import TILE, Ready, Settings, engine
 from radixfmt.benchmark.job import Job
+from radixfmt.benchmark.memory import peak_bytes
 from radixfmt.benchmark.workload import checked_rows, samples
 from radixfmt.errors import RadixfmtError
 from radixfmt.model.layer import Layer
@@ -92,7 +92,7 @@ def _serve(hear: Callable[[], Any], channel: TextIO) -> None:
             y = ready.run(x)
         _say(channel, {"ns": (perf_counter_ns() - start) // runs})
     np.save(job.outputs, y[checked_rows(job.settings.batch)])
-    _say(channel, {"finished": {"peak_bytes": _peak_bytes()}})
+    _say(channel, {"finished": {"peak_bytes": peak_bytes()}})
 
 
 def _prepare(job: Job, config: Mapping[str, Any]) -> tuple[Ready, NDArray[np.float32], Clock]:
@@ -142,21 +142,6 @@ def _time(ready: Ready, x: NDArray[np.float32]) -> int:
     start = perf_counter_ns()
     ready.run(x)
     return perf_counter_ns() - start
-
-
-def _peak_bytes() -> int | None:
-    """Return the largest resident memory of this process, None where the system does not tell."""
-    with suppress(OSError):
-        # Linux' ru_maxrss starts at the parent's memory: it outlives exec. VmHWM does not.
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        for line in status.splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    try:
-        import resource
-    except ImportError:
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def as_bibtex(record: dict[str, Any], metadata: Metadata) -> str:
 def _line(value: object) -> str:
     """Return a stranger's text as one line that Markdown and HTML take for text."""
     text = html.escape(" ".join(str(value).split()), quote=False)
-    return re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]#|~]|^[-+=])", r"\\\1", text)
 
 
 def _entry(kind: str, key: str, fields: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from radixfmt.errors import ParameterError, PathError
+from radixfmt.errors import ParameterError, PathError, UnsupportedError
 from radixfmt.files import a_path, check_target
 from radixfmt.initialization import weighted
 from radixfmt.model.digest import digests
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from radixfmt.model.digest import NetworkDigests
+    from radixfmt.model.layer import Layer
     from radixfmt.model.network import Network
 
 
@@ -161,6 +162,26 @@ def detect(path: Path) -> str:
         "Graph Challenge files",
         hint=f"name it with --from or --to: {', '.join(converter)}",
     )
+
+
+def only_layer(network: Network, form: str) -> Layer:
+    """Return the one linear layer of a network, for formats that hold one matrix.
+
+    Raises:
+        UnsupportedError: several layers, or a conv layer.
+    """
+    kinds = [kind for kind, _ in network.headers]
+    if len(kinds) != 1:
+        raise UnsupportedError(
+            f"{form}: expected one linear layer, got {len(kinds)} layers",
+            hint="choose one with --layer N (from 0)",
+        )
+    if kinds != ["linear"]:
+        raise UnsupportedError(
+            f"{form}: expected a linear layer, got a conv layer, which a matrix alone is not",
+            hint="keep it as .rx.h5, or export it as .onnx",
+        )
+    return network.layers[0]
 
 
 def _changed(

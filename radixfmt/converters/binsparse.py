@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from radixfmt.converters import converter
+from radixfmt.converters import converter, only_layer
 from radixfmt.converters.apart import opened
-from radixfmt.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,12 +50,8 @@ class Binsparse:
         """
         from radixfmt.storage.container_writer import write_container
 
-        if [kind for kind, _ in network.headers] != ["linear"]:
-            raise UnsupportedError(
-                f"binsparse: expected one linear layer, got {len(network.headers)} layers",
-                hint="choose one with --layer N (from 0)",
-            )
-        losses = write_container(path, network.layers[0], overwrite=overwrite)
+        layer = only_layer(network, "binsparse")
+        losses = write_container(path, layer, overwrite=overwrite)
         return ["names and metadata", "the graph: activations", *losses], None
 
 

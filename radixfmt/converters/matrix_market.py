@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from radixfmt.converters import converter
-from radixfmt.errors import InputError, UnsupportedError
+from radixfmt.converters import converter, only_layer
+from radixfmt.errors import InputError
 from radixfmt.files import replacing
 from radixfmt.model.entries import LARGEST_SIDE, widened
 from radixfmt.model.layer import Layer
@@ -68,12 +68,8 @@ class MatrixMarket:
         """
         import scipy.io
 
-        if [kind for kind, _ in network.headers] != ["linear"]:
-            raise UnsupportedError(
-                f"matrix-market: expected one linear layer, got {len(network.headers)} layers",
-                hint="choose one with --layer N (from 0)",
-            )
-        layer, losses = widened(network.layers[0])
+        layer = only_layer(network, "matrix-market")
+        layer, losses = widened(layer)
         losses = ["names and metadata", "the graph: activations", *losses]
         matrix = layer.pattern.to_scipy(layer.weights)
         field: Literal["pattern", "real", "integer"] = "pattern"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radixfmt.converters import converter
-from radixfmt.errors import InputError, PathError, UnsupportedError
+from radixfmt.converters import converter, only_layer
+from radixfmt.errors import InputError, PathError
 from radixfmt.files import replacing
 from radixfmt.model.entries import (
     most_bytes,
@@ -99,12 +99,8 @@ class Npz:
         """
         import scipy.sparse as sp
 
-        if [kind for kind, _ in network.headers] != ["linear"]:
-            raise UnsupportedError(
-                f"npz: expected one linear layer, got {len(network.headers)} layers",
-                hint="choose one with --layer N (from 0)",
-            )
-        layer, losses = widened(network.layers[0])
+        layer = only_layer(network, "npz")
+        layer, losses = widened(layer)
         losses = ["names and metadata", "the graph: activations", *losses]
         weights: Any = layer.weights
         matrix = layer.pattern.to_scipy(np.ones(1, np.bool_) if weights is None else weights)

@@ -9,9 +9,10 @@ import numpy as np
 
 from radixfmt.converters.onnx_opset import OPSET, shape_of
 from radixfmt.converters.onnx_policy import STANDARD, label
-from radixfmt.converters.onnx_tensors import LARGEST_RANK, dense, sparse, type_name
+from radixfmt.converters.onnx_tensors import dense, sparse, type_name
 from radixfmt.errors import InputError, UnsupportedError
 from radixfmt.model.canonical import LARGEST_FLOAT32
+from radixfmt.model.dtypes import LARGEST_RANK
 from radixfmt.model.graph import ELEMENT_TYPES, Node, Value
 
 if TYPE_CHECKING:

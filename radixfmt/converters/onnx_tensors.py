@@ -10,7 +10,7 @@ import numpy as np
 
 from radixfmt.errors import InputError, UnsupportedError
 from radixfmt.model.columns import LARGEST_DIMENSION
-from radixfmt.model.dtypes import TENSOR_TYPES, dtype_of
+from radixfmt.model.dtypes import LARGEST_RANK, TENSOR_TYPES, dtype_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from radixfmt.converters.onnx_external import ExternalData
-
-LARGEST_RANK = 8
 
 LARGEST_COUNT = 2**62
 """Elements of a tensor, zero sizes left out; beyond it numpy's own arithmetic ends."""

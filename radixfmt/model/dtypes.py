@@ -14,6 +14,9 @@ VALUE_TYPES = (
 TENSOR_TYPES = (*VALUE_TYPES, "uint16", "uint32", "uint64", "bool")
 """Types of dense tensors; bool is stored as uint8 (spec §5)."""
 
+LARGEST_RANK = 8
+"""Of dense tensors (spec §5)."""
+
 QUANTIZED_TYPES = ("int8", "uint8")
 """Types of quantised codes."""
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from radixfmt.errors import InputError
 from radixfmt.findings import locate, refuse
+from radixfmt.limits import EXPANSION
 from radixfmt.model.dtypes import FOREIGN_TYPES, VALUE_TYPES
 from radixfmt.model.invariants import pointer_problems
 from radixfmt.model.pattern import Pattern
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 LARGEST_SIDE = 2**27
 """Rows or columns; even an empty matrix needs a pointer for each, 1 GiB in all."""
-
-EXPANSION = 1100
-"""Deflate cannot shrink data by more than about 1032:1, so no honest file declares more."""
 
 MODEST, USUAL_EXPANSION = 1 << 29, 16
 """Bytes that any file may declare, and by how much more than its size a larger one may."""

@@ -1,4 +1,4 @@
-"""The forms that names of people, works, licences and times have."""
+"""The forms that names of people, works, licences, times and digests have."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from datetime import datetime
 
 ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
+DIGEST = re.compile(r"rx1r?:[0-9a-f]{64}")
+"""A digest of the format (spec §7)."""
+
 PART_OF_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?")
 """A year or a month: ISO 8601, which datetime does not read."""
 

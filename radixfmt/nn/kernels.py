@@ -7,6 +7,7 @@ that share inputs, `Edges` goes along the edges. `choice` picks one.
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ Wanted = tuple[bool, bool]
 """Which of two gradients are asked for: of the input, of the weights."""
 
 
-class Kernel(nn.Module):
+class Kernel(nn.Module, ABC):
     """A way to multiply, for one pattern of shape (n_in, n_out).
 
     Index arrays are buffers, so that they follow the module to its device; a state dict has none
@@ -50,10 +51,11 @@ class Kernel(nn.Module):
         """Return the weights `[nnz]` of what `placed` returns."""
         return placed
 
+    @abstractmethod
     def product(self, x: Tensor, placed: Tensor) -> Tensor:
         """Return x·W, `[B, n_out]`, for x `[B, n_in]`, B at least 1."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gradients(
         self, x: Tensor, gradient: Tensor, placed: Tensor, wanted: Wanted
     ) -> tuple[Tensor | None, Tensor | None]:
@@ -65,7 +67,6 @@ class Kernel(nn.Module):
             placed: as in `product`.
             wanted: for each of the two whether it is; None stands for the other.
         """
-        raise NotImplementedError
 
     def _index(self, name: str, values: NDArray[Any], dtype: Any = np.int64) -> None:
         self.register_buffer(name, torch.from_numpy(values.astype(dtype)), persistent=False)

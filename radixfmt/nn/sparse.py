@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 INDEX_NAMES = ("indptr", "indices")
 
 
-class SparseModule(nn.Module):
+class SparseModule(nn.Module, ABC):
     """A module whose weights `[nnz]` are those of a pattern's edges, in pattern order.
 
     The state dict has `weights`, `bias` if there is one, and the edges as `indptr` and `indices`
@@ -103,9 +104,9 @@ class SparseModule(nn.Module):
         self.weights.data = weights.detach().to(self.weights, copy=True)
         self._prepare()
 
+    @abstractmethod
     def _prepare(self) -> None:
         """Make what the forward pass needs of the pattern, on the weights' device."""
-        raise NotImplementedError
 
     def _save_to_state_dict(
         self,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from radixfmt.limits import Limits
+from radixfmt.limits import DEFAULTS, Limits
+from radixfmt.model.dtypes import LARGEST_RANK
 from radixfmt.storage.guard import Guard
 from radixfmt.storage.header import LayerHeader
-from radixfmt.storage.manifest import FORMAT_VERSION, LARGEST_RANK, PATH, Manifest
+from radixfmt.storage.manifest import FORMAT_VERSION, PATH, Manifest
 from radixfmt.storage.migrations import migration
 from radixfmt.storage.strict_json import parse
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
-
-DEFAULTS = Limits()
 
 MAJOR = FORMAT_VERSION.partition(".")[0]
 

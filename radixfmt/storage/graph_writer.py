@@ -9,12 +9,11 @@ import numpy as np
 
 from radixfmt.errors import UnsupportedError
 from radixfmt.model.digest import dense_digest, graph_json
-from radixfmt.model.dtypes import TENSOR_TYPES
+from radixfmt.model.dtypes import LARGEST_RANK, TENSOR_TYPES
 from radixfmt.model.wiring import profile_problems
 from radixfmt.storage.array_writer import creation_settings, stored_type
 from radixfmt.storage.manifest import (
     FORMAT_VERSION,
-    LARGEST_RANK,
     PATH,
     Manifest,
     TensorHeader,

@@ -15,7 +15,7 @@ import numpy as np
 
 from radixfmt.errors import FormatError, ParameterError
 from radixfmt.findings import Finding, refuse
-from radixfmt.limits import Limits
+from radixfmt.limits import DEFAULTS, EXPANSION, Limits
 from radixfmt.storage.chunks import GuardedArray
 from radixfmt.storage.library import forget_plugins, opened
 from radixfmt.storage.library_array import LibraryArray
@@ -36,11 +36,6 @@ F = TypeVar("F", bound="Callable[..., Any]")
 HDF5_VERSION: str = h5py.version.hdf5_version
 ATTEMPTS = 100
 """A file may be replaced by a newer one while it is opened: then that one is opened."""
-
-EXPANSION = 1100
-"""Deflate cannot shrink data by more than about 1032:1, so no honest file declares more."""
-
-DEFAULTS = Limits()
 
 
 def guarded(method: F) -> F:

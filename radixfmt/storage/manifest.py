@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from radixfmt.findings import Finding, refuse
 from radixfmt.model.canonical import LARGEST_FLOAT32
-from radixfmt.model.dtypes import TENSOR_TYPES
+from radixfmt.model.dtypes import LARGEST_RANK, TENSOR_TYPES
 from radixfmt.model.graph import ELEMENT_TYPES, Attribute, Node, Value
 from radixfmt.model.metadata import Metadata
 from radixfmt.storage.fields import Fields
@@ -23,9 +23,6 @@ PATH = "/manifest"
 
 FEATURES = frozenset({"layer.conv", "values.quantized", "dtype.bfloat16"})
 """What `requires` may list, beside `procedural.NAME/V` for every registered generator."""
-
-LARGEST_RANK = 8
-"""Of dense tensors."""
 
 
 @dataclass(frozen=True, slots=True)

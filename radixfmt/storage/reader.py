@@ -19,14 +19,14 @@ from radixfmt.errors import FormatError, ParameterError
 from radixfmt.findings import locate
 from radixfmt.generators import from_record
 from radixfmt.model.columns import ArrayColumns
-from radixfmt.model.dtypes import dtype_of
+from radixfmt.model.dtypes import LARGEST_RANK, dtype_of
 from radixfmt.model.entries import most_bytes
 from radixfmt.model.layer import Layer
 from radixfmt.model.network import LazyLayers, Network
 from radixfmt.model.pattern import Pattern
 from radixfmt.storage.file import File
 from radixfmt.storage.library_array import REPAIRABLE
-from radixfmt.storage.manifest import LARGEST_RANK, PATH
+from radixfmt.storage.manifest import PATH
 from radixfmt.storage.verify import verified
 
 if TYPE_CHECKING:

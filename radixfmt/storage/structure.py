@@ -15,7 +15,7 @@ import h5py  # noqa: TID253  this package is the one that reads HDF5
 
 from radixfmt.errors import FormatError
 from radixfmt.findings import Finding
-from radixfmt.storage.manifest import LARGEST_RANK
+from radixfmt.model.dtypes import LARGEST_RANK
 from radixfmt.storage.translated import translated
 from radixfmt.storage.tree import DEEPEST, link_code
 

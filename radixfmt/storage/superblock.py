@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from radixfmt.errors import PathError
 from radixfmt.files import a_path
 from radixfmt.findings import Finding, refuse
-from radixfmt.limits import Limits
+from radixfmt.limits import DEFAULTS, Limits
 from radixfmt.storage.foreign import looks_like
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ OLD_OFFSET_WIDTH = 13
 BASES = {0: slice(24, 32), 1: slice(28, 36), 2: slice(12, 20), 3: slice(12, 20)}
 ENDS = {0: slice(40, 48), 1: slice(44, 52), 2: slice(28, 36), 3: slice(28, 36)}
 """Where each version has its base and end-of-file addresses."""
-
-DEFAULTS = Limits()
 
 
 @dataclass(frozen=True, slots=True)

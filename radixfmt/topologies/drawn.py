@@ -16,7 +16,7 @@ from radixfmt.model.network import LazyLayers, Network, chain
 from radixfmt.model.pattern import Pattern
 from radixfmt.topologies import integers
 from radixfmt.topologies.draws import stream
-from radixfmt.topologies.structured import whole, wholes
+from radixfmt.topologies.structured import check_bounds, whole, wholes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -92,17 +92,7 @@ def check_drawn(shape: Shape, edges: int) -> None:
         ParameterError: it has more than 2^25 neurons on a side, or more than 2^26 edges (code
             "limit").
     """
-    for what, found, bound in (
-        ("neurons on a side", max(shape), LARGEST_SIDE),
-        ("edges", edges, LARGEST_DRAWN),
-    ):
-        if found > bound:
-            raise ParameterError(
-                f"a layer would have {shown(found)} {what}; one that is drawn may have "
-                f"2^{bound.bit_length() - 1}",
-                hint="the families dense and radix-net store a rule in place of edges",
-                code="limit",
-            )
+    check_bounds(shape, edges, (LARGEST_SIDE, LARGEST_DRAWN), "that is drawn")
 
 
 def probability(what: str, value: object) -> Fraction:

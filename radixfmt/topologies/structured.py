@@ -177,14 +177,27 @@ def check_edges(shape: tuple[int, int], edges: int) -> None:
         ParameterError: it has more than 2^40 neurons on a side, or more than 2^31 edges
             (code "limit").
     """
-    for what, found, bound in (
-        ("neurons", max(shape), LARGEST_DIMENSION),
-        ("edges", edges, EXPANSION_LIMIT),
-    ):
+    check_bounds(shape, edges, (LARGEST_DIMENSION, EXPANSION_LIMIT), "whose edges are written out")
+
+
+def check_bounds(shape: tuple[int, int], edges: int, bounds: tuple[int, int], which: str) -> None:
+    """Check a layer's neurons on a side and its edges against powers of 2.
+
+    Args:
+        shape: (n_in, n_out).
+        edges: that it would have.
+        bounds: of neurons on a side, and of edges.
+        which: layers that the bounds are of, for the message.
+
+    Raises:
+        ParameterError: it has more (code "limit").
+    """
+    counts = {"neurons on a side": max(shape), "edges": edges}
+    for (what, found), bound in zip(counts.items(), bounds, strict=True):
         if found > bound:
             raise ParameterError(
-                f"a layer would have {shown(found)} {what}; one whose edges are written out may "
-                f"have 2^{bound.bit_length() - 1}",
+                f"a layer would have {shown(found)} {what}; one {which} may have "
+                f"2^{bound.bit_length() - 1}",
                 hint="the families dense and radix-net store a rule in place of edges",
                 code="limit",
             )

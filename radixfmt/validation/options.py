@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from radixfmt.codes import CODES
 from radixfmt.errors import ParameterError
 from radixfmt.limits import Limits
+from radixfmt.model.forms import DIGEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-DIGEST = re.compile("rx1r?:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)

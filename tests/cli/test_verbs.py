@@ -199,3 +199,36 @@ def test_a_polite_kill_leaves_no_temporary_file(tmp_path):
         process.terminate()
         assert process.wait(60) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_card_of_a_stranger_forges_nothing(radixfmt, small):
+    from dataclasses import replace
+
+    hostile = rx.Metadata(
+        name="A\n---\nlicense: evil\n# x",
+        description="<script>x</script>\n---\n\x1b[31mred",
+        citation=({"text": "a}\n@misc{\x1b[0m"},),
+    )
+    rx.write("net.rx.h5", replace(small, metadata=hostile))
+    card = radixfmt("info", "net.rx.h5", "--card").out
+    assert card.splitlines().count("---") == 2  # the front matter's own
+    assert "<script>" not in card
+    bibtex = radixfmt("info", "net.rx.h5", "--bibtex").out
+    assert bibtex.count("@misc") == 2 + 1  # ours, the cited work's, and the text inside its braces
+    assert "\n@misc{\x1b" not in bibtex
+    assert "\x1b" not in card + bibtex
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--license", "MIT OR"], "SPDX"),
+        (["--author", "A 0000-0002-1825-0098"], "check digit"),
+        (["--created", "yesterday"], "ISO 8601"),
+    ],
+)
+def test_metadata_that_validate_would_not_like_is_refused(radixfmt, words, message):
+    base = ["generate", "radix-net", "--system", "2,2", "-o", "net.rx.h5"]
+    done = radixfmt(*base, *words)
+    assert (done.code, Path("net.rx.h5").exists()) == (2, False)
+    assert message in done.err

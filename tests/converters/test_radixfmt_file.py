@@ -155,3 +155,26 @@ def test_edges_that_no_generator_makes_stay_explicit(tmp_path):
     rx.write(tmp_path / "a.rx.h5", rx.chain([rx.Layer("a", pattern)]))
     rx.convert(tmp_path / "a.rx.h5", tmp_path / "b.rx.h5", storage="procedural")
     assert rx.read(tmp_path / "b.rx.h5").layers[0].pattern.record is None
+
+
+def test_a_target_in_the_way_is_told_before_the_source_is_read(tmp_path, monkeypatch):
+    from radixfmt.converters.radixfmt_file import RadixfmtFile
+
+    monkeypatch.setattr(RadixfmtFile, "read", lambda *_: pytest.fail("the source was read"))
+    rx.write(tmp_path / "a.rx.h5", rx.generate("radix-net", systems=[[2, 2]]))
+    (tmp_path / "b.rx.h5").write_bytes(b"precious")
+    with pytest.raises(rx.RadixfmtError, match="exists"):
+        rx.convert(tmp_path / "a.rx.h5", tmp_path / "b.rx.h5")
+    assert (tmp_path / "b.rx.h5").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("name", ["a.mtx", "a.npz", "a.bsp.h5"])
+def test_a_matrix_holds_neither_many_layers_nor_a_convolution(name, tmp_path):
+    rx.write(tmp_path / "two.rx.h5", rx.generate("radix-net", systems=[[2, 2]]))
+    with pytest.raises(rx.RadixfmtError, match="one linear layer, got 2 layers") as error:
+        rx.convert(tmp_path / "two.rx.h5", tmp_path / name)
+    assert "--layer" in error.value.hint
+    conv = Path(__file__).resolve().parents[2] / "spec/vectors/valid/conv.rx.h5"
+    with pytest.raises(rx.RadixfmtError, match="got a conv layer") as error:
+        rx.convert(conv, tmp_path / name, layer=0)
+    assert "--layer" not in error.value.hint

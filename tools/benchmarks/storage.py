@@ -26,6 +26,7 @@ import numpy as np
 
 import radixfmt as rx
 from radixfmt.benchmark.environment import environment
+from radixfmt.benchmark.memory import peak_bytes
 from radixfmt.model.invariants import problems
 
 if TYPE_CHECKING:
@@ -226,10 +227,7 @@ def stream(count: int, path: str) -> None:
                     rows = indices[start : start + 4096]
                     weights = 0.1 * rng.standard_normal(rows.size, dtype=np.float32)
                     block.append(np.full(len(rows), DEGREE), rows.reshape(-1), weights)
-    # Not getrusage: its peak includes that of the process which started this one.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    print(int(peak) * 1024)
+    print(peak_bytes())
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from radixfmt.findings import Finding
@@ -12,6 +11,7 @@ from radixfmt.model.digest import (
     digests,
     layer_digests,
 )
+from radixfmt.model.forms import DIGEST
 from radixfmt.storage.verify import CODES, as_declared
 from radixfmt.validation.checks import View, check
 from radixfmt.validation.report import Skipped
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 
 ROOT_CODES = {"topology": "RX8004", "content": "RX8005", "metadata": "RX8008"}
-
-SPELLING = re.compile(r"rx1r?:[0-9a-f]{64}")
 
 
 @check("digests", needs=("arrays", "values", "graph"))
@@ -76,7 +74,7 @@ def _compare(
 ) -> Iterator[Finding]:
     if declared is None:
         yield Finding("RX8006", "a digest is missing", path, pointer=pointer, expected=computed)
-    elif not SPELLING.fullmatch(declared):
+    elif not DIGEST.fullmatch(declared):
         yield Finding(
             "RX8007",
             "not a digest of this format",

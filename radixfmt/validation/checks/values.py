@@ -10,6 +10,7 @@ import numpy as np
 
 from radixfmt.errors import FormatError
 from radixfmt.findings import Finding
+from radixfmt.model.dtypes import LARGEST_RANK
 from radixfmt.validation.checks import View, check
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ PIECE = 1 << 15
 
 MANTISSA = {"float64": 52, "float32": 23, "float16": 10, "bfloat16": 7}
 """Bits below the exponent: a float's class is read from its bits, for every type alike."""
-
-LARGEST_RANK = 8
 
 SUBNORMAL_SHARE = 0.01
 
