@@ -91,6 +91,19 @@ def test_layer_ranges_carry_their_weights(small):
     assert (part == whole[:, 3:7]).all()
 
 
+def test_slices_of_quantised_weights_are_those_of_the_whole():
+    pattern = rx.Pattern.explicit((4, 4), [0, 0, 2, 2, 3], np.array([1, 2, 0]))
+    scale, zero = np.array([1, 2, 3, 4], np.float32), np.array([0, 1, 0, 1], np.int8)
+    codes = np.array([3, 4, 5], np.int8)
+    weights = rx.Layer("w", pattern, rx.Quantized(codes, scale, zero)).weights
+    for start in range(4):
+        for stop in range(start, 4):
+            np.testing.assert_array_equal(weights[start:stop], [4, 6, 16][start:stop])
+    none = rx.Pattern.explicit((4, 4), [0] * 5, np.empty(0, np.int64))
+    empty = rx.Layer("w", none, rx.Quantized(codes[:0], scale, zero))
+    assert empty.weights[:].size == 0
+
+
 @pytest.mark.parametrize(("weights", "bias"), [(np.ones(5), None), (None, np.ones(3))])
 def test_lengths_that_do_not_fit_are_refused(small, weights, bias):
     with pytest.raises(ParameterError, match="expected"):
