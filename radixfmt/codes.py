@@ -79,8 +79,8 @@ CODES: dict[str, Code] = {
     ),
     "RX0202": Code(
         "error",
-        "A reader MUST refuse a major version or a draft that it does not know.",
-        "an older draft: radixfmt convert FILE NEW.rx.h5; a newer one: pip install -U radixfmt",
+        "A reader MUST refuse another major version, and drafts.",
+        "pip install -U radixfmt",
     ),
     "RX0203": Code(
         "error",
@@ -88,9 +88,16 @@ CODES: dict[str, Code] = {
         "pip install -U radixfmt",
     ),
     "RX0204": Code(
-        "error", "`format_version` MUST be MAJOR.MINOR, with -draft.N for a draft.", _WRITE
+        "error",
+        "`format_version` MUST be MAJOR.MINOR, with -draft.N for a draft, numbers of at most four "
+        "digits without a zero in front.",
+        _WRITE,
     ),
-    "RX0205": Code("info", "A draft promises no compatibility.", _INFO),
+    "RX0205": Code(
+        "info",
+        "A draft promises no compatibility.",
+        "radixfmt convert FILE NEW.rx.h5 brings the drafts of 1.0 up",
+    ),
     "RX0206": Code("error", "Every feature in use MUST be listed in `requires`.", _WRITE),
     "RX0207": Code(
         "info",
@@ -221,7 +228,10 @@ CODES: dict[str, Code] = {
     "RX3007": Code("error", "A dataset MUST have a type that its role allows.", _WRITE),
     "RX3008": Code("error", "A shape MUST be two integers from 0 to 2^40.", _WRITE),
     "RX3009": Code(
-        "error", "`nnz` MUST be an integer from 0 to n_in·n_out, at most 2^53 - 1.", _WRITE
+        "error",
+        "`nnz` MUST be an integer from 0 to n_in·n_out, at most 2^31 of an explicit and 2^53 - 1 "
+        "of a procedural pattern.",
+        _WRITE,
     ),
     "RX3010": Code(
         "error", "The index type MUST be wide enough for every neuron of its side.", _WRITE

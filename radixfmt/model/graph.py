@@ -26,7 +26,7 @@ ELEMENT_TYPES = (
     "float32", "float64", "float16", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16",
     "uint32", "uint64",
 )  # fmt: skip
-"""Element types of graph inputs and outputs, by numpy's name."""
+"""Element types of inputs and outputs that converters take; a file may also hold bfloat16 ones."""
 
 SPARSE_OPS: dict[str, Kind] = {"SparseLinear": "linear", "SparseConv": "conv"}
 """Our operators and the kind of layer each applies."""

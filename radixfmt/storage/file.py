@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MAJOR = FORMAT_VERSION.partition(".")[0]
 
+NUMBER = r"(0|[1-9][0-9]{0,3})"
+VERSION = re.compile(rf"{NUMBER}\.{NUMBER}(-draft\.{NUMBER})?")
+
 
 class File:
     """An open radixfmt file: what it says about itself, without reading its data.
@@ -27,7 +30,7 @@ class File:
     Args:
         path: the file.
         trusted: also open what the HDF5 library can crash on, see `open`.
-        drafts: also read older drafts that a migration brings up.
+        drafts: also read drafts that a migration brings up.
         limits: of what the file may use.
 
     Raises:
@@ -95,7 +98,7 @@ class File:
             raise self.guard.refuse("RX2001", "the manifest is missing", PATH)
         value = parse(self.guard.text(PATH), path=PATH, file=self.guard.file)
         version = self.version
-        if version != FORMAT_VERSION and version in migration:  # a look-up loads plugins
+        if "-draft." in version:
             value = migration[version](value, self._undescribed)
             version = FORMAT_VERSION
         return Manifest.from_json(value, file=self.guard.file, version=version)
@@ -111,7 +114,7 @@ class File:
                 "RX0201", "an HDF5 file, but not a radixfmt file: no attribute format=radixfmt"
             )
         version = (self.guard.attribute("/", "format_version") or b"").decode("ascii", "replace")
-        parts = re.fullmatch(r"(\d{1,4})\.(\d{1,4})(-draft\.\d{1,4})?", version)
+        parts = VERSION.fullmatch(version)
         if parts is None:
             raise self.guard.refuse(
                 "RX0204",
@@ -119,12 +122,14 @@ class File:
                 expected="MAJOR.MINOR[-draft.N]",
                 actual=version[:40],
             )
-        release = parts[1] == MAJOR and parts[3] is None
-        if not (version == FORMAT_VERSION or release or (drafts and version in migration)):
+        draft = parts[3] is not None
+        old = draft and version in migration  # a look-up loads plugins
+        if (draft or parts[1] != MAJOR) and not (drafts and old):
             raise self.guard.refuse(
                 "RX0202",
-                "another version of the format",
-                expected=f"{FORMAT_VERSION} or {MAJOR}.N",
+                f"a {'draft' if draft else 'major version'} of the format that is not read",
+                expected=f"{MAJOR}.N",
                 actual=version,
+                hint="radixfmt convert FILE NEW.rx.h5 brings it up" if old else None,
             )
         return version

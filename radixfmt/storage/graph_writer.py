@@ -17,6 +17,7 @@ from radixfmt.storage.manifest import (
     PATH,
     Manifest,
     TensorHeader,
+    features_of,
     manifest_json,
 )
 from radixfmt.storage.structure import NAME
@@ -53,8 +54,7 @@ def write_graph(file: Any, network: Network, headers: Sequence[LayerHeader]) -> 
         else:
             _write_dense(group, name, _checked(f"/ext/{path}", np.asarray(entry)))
     features = {feature for header in headers for feature in header.features}
-    if any(tensor.dtype == "bfloat16" for tensor in tensors):
-        features.add("dtype.bfloat16")
+    features |= features_of([*tensors, *network.inputs, *network.outputs])
     nodes = network.graph, network.inputs, network.outputs
     profile = [] if any(profile_problems("chain", *nodes)) else ["chain"]
     manifest = manifest_json(graph_json(network), tensors, network.metadata, features, profile)

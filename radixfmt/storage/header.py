@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from radixfmt.errors import ParameterError
 from radixfmt.findings import Finding, refuse
 from radixfmt.model.canonical import LARGEST_INTEGER
+from radixfmt.model.digest import EXPANSION_LIMIT
 from radixfmt.model.dtypes import QUANTIZED_TYPES, VALUE_TYPES
 from radixfmt.model.layer import ConvGeometry
 from radixfmt.storage.fields import Fields
@@ -96,11 +97,11 @@ class LayerHeader:
         if kind not in ("linear", "conv"):
             raise fields.wrong("kind", "'linear' or 'conv'", repr(kind)[:40])
         shape, nnz = fields.shape(), fields.get("nnz", int)
-        most = min(shape[0] * shape[1], LARGEST_INTEGER)
+        pattern, values = fields.into("pattern"), fields.into("values")
+        explicit = pattern.get("encoding", str) == "explicit"
+        most = min(shape[0] * shape[1], EXPANSION_LIMIT if explicit else LARGEST_INTEGER)
         if not 0 <= nnz <= most:
             raise fields.wrong("nnz", f"0 to {most}", str(nnz), "RX3009")
-        pattern, values = fields.into("pattern"), fields.into("values")
-        pattern.get("encoding", str)
         _check_type(values, *_types(values.get("encoding", str)))
         bias = None
         if fields.has("bias"):

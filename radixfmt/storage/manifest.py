@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from radixfmt.findings import Finding, refuse
 from radixfmt.model.canonical import LARGEST_FLOAT32
 from radixfmt.model.dtypes import LARGEST_RANK, TENSOR_TYPES
-from radixfmt.model.graph import ELEMENT_TYPES, Attribute, Node, Value
+from radixfmt.model.graph import Attribute, Node, Value
 from radixfmt.model.metadata import Metadata
 from radixfmt.storage.fields import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-FORMAT_VERSION = "1.0-draft.2"
-"""What this package writes; other drafts are refused, since drafts promise nothing."""
+FORMAT_VERSION = "1.0"
+"""What this package writes."""
 
 PATH = "/manifest"
 
@@ -65,6 +65,11 @@ class Manifest:
     requires: tuple[str, ...] = ()
     profile: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> set[str]:
+        """What a reader must know for the graph, the layers left aside: strings of `requires`."""
+        return features_of((*self.tensors, *self.inputs, *self.outputs))
 
     @classmethod
     def from_json(cls, value: dict[str, Any], *, file: str, version: str) -> Manifest:
@@ -114,6 +119,11 @@ class Manifest:
         return replace(found, unknown=tuple(fields.unread()))
 
 
+def features_of(tensors: Iterable[TensorHeader | Value]) -> set[str]:
+    """Return what a reader must know for dense tensors, inputs and outputs of these types."""
+    return {f"dtype.{tensor.dtype}" for tensor in tensors if tensor.dtype == "bfloat16"}
+
+
 def manifest_json(
     graph: Mapping[str, Any],
     tensors: list[TensorHeader],
@@ -158,8 +168,8 @@ def _value(fields: Fields) -> Value:
         if isinstance(size, int) and size < 0:
             raise fields.wrong(f"shape/{i}", "a size of at least 0", str(size)[:40])
     dtype = fields.get("dtype", str)
-    if dtype not in ELEMENT_TYPES:
-        raise fields.wrong("dtype", ", ".join(ELEMENT_TYPES), repr(dtype)[:40])
+    if dtype not in TENSOR_TYPES:
+        raise fields.wrong("dtype", ", ".join(TENSOR_TYPES), repr(dtype)[:40])
     return Value(fields.get("name", str), tuple(sizes), dtype)
 
 

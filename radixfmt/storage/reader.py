@@ -248,7 +248,7 @@ def open(  # noqa: A001  the public name is rx.open
         trusted: also open files with an old HDF5 superblock or variable-length strings (what
             plain h5py, MATLAB and Julia write), on which the HDF5 library can crash; only for
             files you made yourself. `radixfmt convert` rewrites others in a process of its own.
-        drafts: also read older drafts of the format, which promised nothing.
+        drafts: also read drafts of the format, which promised nothing.
         verify: hold the graph and each layer, when it is asked for, against the digests that the
             file declares; costs a pass over the layer.
 

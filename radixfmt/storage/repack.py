@@ -1,4 +1,4 @@
-"""Our own files as the source of a rewrite: older drafts too, and what a rewrite would drop."""
+"""Our own files as the source of a rewrite: drafts too, and what a rewrite would drop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNNAMED = "RX1051"
 def open_for_repack(
     path: str | os.PathLike[str], *, trusted: bool = False
 ) -> tuple[Network, list[str]]:
-    """Return the lazy network of a file of this or an older draft, and what it does not hold.
+    """Return the lazy network of a file of this version or a draft, and what it does not hold.
 
     Args:
         path: the file.

@@ -100,7 +100,7 @@ BREAKS = {
         lambda v: v.update(version="one"), lambda v: v["graph"].pop("inputs"),
         lambda v: v["graph"]["inputs"][0].update(shape=[-1]),
         lambda v: v["graph"]["inputs"][0].update(shape=[True]),
-        lambda v: v["graph"]["outputs"][0].update(dtype="bfloat16"),
+        lambda v: v["graph"]["outputs"][0].update(dtype="complex64"),
         lambda v: v["graph"]["nodes"][0].pop("layer"),
         lambda v: v["graph"]["nodes"][1].update(layer=0),
         lambda v: v["graph"]["nodes"][1].update(attributes={"alpha": 1}),

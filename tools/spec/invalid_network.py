@@ -55,6 +55,8 @@ def graph_cases() -> list[Case]:
              sealed(node(1, inputs=["z0", "z0"]))),
         Case("RX6008-empty", "A sparse operator whose input is left out.",
              graph(lambda value: value["nodes"][0].update(inputs=[""])), also=("RX6007",)),
+        Case("RX6008-type", "A sparse operator whose input holds integers.",
+             sealed(graph(lambda value: value["inputs"][0].update(dtype="int64")))),
         Case("RX6008-sparse", "A sparse operator that names no layer.",
              graph(lambda value: value["nodes"][0].pop("layer")), also=("RX6006",)),
         Case("RX6009", "A skip in what promises to be a chain.",

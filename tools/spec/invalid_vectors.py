@@ -1,4 +1,4 @@
-"""The invalid vectors: a file for each code of the catalogue, which reports that code alone."""
+"""The invalid vectors: a file for each code of the catalogue, which reports that code."""
 
 from __future__ import annotations
 
@@ -15,16 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-DRAFT = "RX0205"
-"""What every file of a draft reports that can be opened at all."""
-
 FOR_VALIDATORS = frozenset({
     "RX0206", "RX1004", "RX1006", "RX1007", "RX1041", "RX1042", "RX1042-array", "RX3004", "RX3021",
     "RX3022", "RX3023", "RX3023-more", "RX3023-values", "RX4009", "RX5004", "RX6002",
-    "RX6002-subgraph", "RX6008", "RX6008-inputs", "RX6009", "RX7004", "RX8001", "RX8002",
-    "RX8002-bit", "RX8003",
-    "RX8003-tensor", "RX8004", "RX8005", "RX8006", "RX8006-layer", "RX8007", "RX8007-prefix",
-    "RX8008",
+    "RX6002-subgraph", "RX6008", "RX6008-inputs", "RX6008-type", "RX6009", "RX7004", "RX8001",
+    "RX8002", "RX8002-bit", "RX8003", "RX8003-tensor", "RX8004", "RX8005", "RX8006", "RX8006-layer",
+    "RX8007", "RX8007-prefix", "RX8008",
 })  # fmt: skip
 """Errors that a reader need not look for: what it hands out is what is there all the same."""
 
@@ -40,8 +36,6 @@ class Case:
         network: what is written before it is broken.
         raw: what is done to the file's bytes after that.
         whole: in place of both: it gets the open file and the path of the vector, and makes it.
-        alone: whether its code is all that is reported: the file cannot be opened, or is of no
-            draft.
         also: codes that it cannot but report as well.
         options: of the command line.
         level: of readers that can tell what is wrong, if any has to.
@@ -54,7 +48,6 @@ class Case:
     network: Callable[[], rx.Network] = plain
     raw: Callable[[bytes], bytes] | None = None
     whole: Callable[[Any, str], None] | None = None
-    alone: bool = False
     also: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     level: str = "core"
@@ -94,17 +87,17 @@ def write(folder: Path, case: Case) -> dict[str, Any]:
         with h5py.File(source, "r") as file:
             case.whole(file, str(path))
         source.unlink()
-    severity = CODES[case.code].severity
+    codes = sorted({case.code, *case.also})
+    valid = all(CODES[code].severity != "error" for code in codes)
     level = case.level
-    if severity != "error":
+    if valid:
         level = "hint"
     elif case.name in FOR_VALIDATORS or case.options:
         level = "validator"
-    found = {case.code, *case.also, *(() if case.alone else (DRAFT,))}
     return {
         "about": case.about,
-        "codes": sorted(found),
-        "valid": severity != "error",
+        "codes": codes,
+        "valid": valid,
         "level": level,
         "options": list(case.options),
     }

@@ -2,7 +2,8 @@
 """Make the test vectors of the format, spec/vectors; --check compares only.
 
 The same libraries make the same bytes. With others --check compares what the files hold: digests
-and findings.
+and findings. Files that a release froze are never written again: they are compared by what they
+hold, however the package stores that by now.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import invalid_vectors
 import numpy as np
 import seal
 import valid_vectors
+from digest_vectors import digest_vectors
 
 import radixfmt as rx
 from radixfmt.cli.info import describe
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 TARGET = Path(__file__).resolve().parents[2] / "spec" / "vectors"
 MADE_WITH = TARGET / "made-with.json"
+FROZEN = TARGET / "1.0.sha256"
+WRITTEN_BY_HAND = ("README.md", FROZEN.name)
 
 LARGEST_DENSE = 200
 """Cells of W up to which it is written out."""
@@ -51,18 +55,27 @@ def main() -> int:
         write_all(made)
         names = sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file())
         old = sorted(str(p.relative_to(TARGET)) for p in TARGET.rglob("*") if p.is_file())
-        surplus = [name for name in old if name not in names and name != "README.md"]
-        if check:
-            different = [name for name in names if differs(made / name, TARGET / name)] + surplus
-            for name in different:
-                print(f"{TARGET / name} is not what {Path(__file__).name} makes", file=sys.stderr)
-            return 1 if different else 0
-        for name in surplus:
-            (TARGET / name).unlink()
-        for name in names:
-            (TARGET / name).parent.mkdir(parents=True, exist_ok=True)
-            (TARGET / name).write_bytes((made / name).read_bytes())
-    return 0
+        surplus = [name for name in old if name not in names and name not in WRITTEN_BY_HAND]
+        kept = frozen()
+        if not check:
+            for name in surplus:
+                if name not in kept:
+                    (TARGET / name).unlink()
+            for name in names:
+                if name not in kept:
+                    (TARGET / name).parent.mkdir(parents=True, exist_ok=True)
+                    (TARGET / name).write_bytes((made / name).read_bytes())
+        different = [n for n in (*names, *surplus) if differs(made / n, TARGET / n, n in kept)]
+        for name in different:
+            print(f"{TARGET / name} is not what {Path(__file__).name} makes", file=sys.stderr)
+    return 1 if different else 0
+
+
+def frozen() -> set[str]:
+    """Return the names of the files that never change."""
+    if not FROZEN.exists():
+        return set()
+    return {line.split(maxsplit=1)[1] for line in FROZEN.read_text("utf-8").splitlines()}
 
 
 def write_all(folder: Path) -> None:
@@ -78,6 +91,7 @@ def write_all(folder: Path) -> None:
             for case in invalid_vectors.cases()
         }
     write_json(folder / "invalid" / "expected.json", {"files": expected})
+    write_json(folder / "digests.json", digest_vectors(folder / "valid"))
     versions = {"hdf5": h5py.version.hdf5_version, "zlib": zlib.ZLIB_RUNTIME_VERSION}
     write_json(folder / MADE_WITH.name, versions)
 
@@ -154,16 +168,17 @@ def _lines(value: Any, depth: int, indent: str = "") -> str:
     return f"{opening}\n{inner}{body}\n{indent}{closing}" + ("\n" if not indent else "")
 
 
-def differs(made: Path, there: Path) -> bool:
-    """Return whether a file is another one, or holds something else if other libraries made it."""
-    if not there.exists():
-        return True
+def differs(made: Path, there: Path, kept: bool) -> bool:
+    """Return whether a file is another one; `kept`, or made by other libraries: holds another."""
+    if not (made.exists() and there.exists()):
+        return made.exists() or there.exists()
     if made.read_bytes() == there.read_bytes():
         return False
     if made.name == MADE_WITH.name:
         return False
     same_libraries = (made.parents[1] / MADE_WITH.name).read_bytes() == MADE_WITH.read_bytes()
-    return same_libraries or made.suffix == ".json" or content(made) != content(there)
+    exact = made.suffix == ".json" or (same_libraries and not kept)
+    return exact or content(made) != content(there)
 
 
 def content(path: Path) -> Any:

@@ -16,13 +16,17 @@ import numpy as np
 from radixfmt.model.canonical import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MOST_EDGES = 2**31
 
 NODE = ("op", "inputs", "outputs", "attributes", "layer")
 GEOMETRY = ("kernel_shape", "strides", "pads", "dilations", "group")
+RECORD = ("generator", "parameters")
 LAYER = ("pattern", "values", "bias", "scale", "zero_point")
+
+PREIMAGES: dict[str, bytes] = {}
+"""What was hashed, by digest: of small files, so all is kept."""
 
 
 def text(value: str | bytes) -> Any:
@@ -59,10 +63,13 @@ def layers(file: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 
 def layer_digests(group: Any, header: dict[str, Any]) -> dict[str, str]:
-    """Return the digests of a layer; that of a generated pattern is taken from its header."""
+    """Return a layer's digests; that of a pattern that a generator expands is its header's."""
     n_out, nnz = header["shape"][1], header["nnz"]
     name, encoding = header["values"]["dtype"], header["values"]["encoding"]
     found = {"pattern": header.get("digests", {}).get("pattern", "")}
+    if nnz > MOST_EDGES:
+        recipe = {"shape": header["shape"], "record": _only(header["pattern"], RECORD)}
+        found["pattern"] = _rx1("recipe", canonical_json(recipe).encode(), recipe=True)
     order = slice(None)
     if header["pattern"]["encoding"] == "explicit":
         pointers, indices, order = columns(group, header)
@@ -73,8 +80,8 @@ def layer_digests(group: Any, header: dict[str, Any]) -> dict[str, str]:
         elements = raw(group["values"])
         start = f"{name}\n".encode() + np.array([nnz], "<u8").tobytes()
         if encoding == "iso" and nnz > MOST_EDGES:
-            recipe = {"dtype": name, "nnz": str(nnz), "value": elements.tobytes().hex()}
-            found["values"] = _rx1("values-recipe", canonical_json(recipe).encode(), recipe=True)
+            value = {"dtype": name, "nnz": str(nnz), "value": elements.tobytes().hex()}
+            found["values"] = _rx1("values-recipe", canonical_json(value).encode(), recipe=True)
         elif encoding == "iso":
             found["values"] = _rx1("values", start + elements.tobytes() * nnz)
         else:
@@ -140,7 +147,7 @@ def root_digests(file: Any) -> dict[str, str]:
     said = {
         "inputs": [_only(value, ("name", "dtype", "shape")) for value in graph["inputs"]],
         "outputs": [_only(value, ("name", "dtype", "shape")) for value in graph["outputs"]],
-        "nodes": [_only(node, NODE) for node in graph["nodes"]],
+        "nodes": [_node(node) for node in graph["nodes"]],
     }
     tensors = {entry["name"]: entry["digest"] for entry in manifest["tensors"]}
     recipes = {digest[:5] == "rx1r:" for h in headers for digest in h["digests"].values()}
@@ -194,7 +201,24 @@ def feeds(nodes: list[dict[str, Any]]) -> list[list[int]]:
     return [list(pair) for pair in sorted(pairs)]
 
 
-def _only(value: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _node(node: dict[str, Any]) -> dict[str, Any]:
+    """Return a node as it is hashed: floats are float32, and no attributes are none."""
+    attributes = {
+        name: {kind: _short(value) if "float" in kind else value for kind, value in given.items()}
+        for name, given in node.get("attributes", {}).items()
+    }
+    found = _only(node, NODE) | {"attributes": attributes}
+    return found if attributes else _only(found, [name for name in NODE if name != "attributes"])
+
+
+def _short(value: Any) -> Any:
+    """Return the shortest decimal, as a double, that gives the same float32; lists one by one."""
+    if isinstance(value, list):
+        return [_short(each) for each in value]
+    return float(str(np.float32(value)))
+
+
+def _only(value: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {name: value[name] for name in names if name in value}
 
 
@@ -203,5 +227,7 @@ def _json(domain: str, value: Any, recipes: set[bool]) -> str:
 
 
 def _rx1(domain: str, data: bytes, *, recipe: bool = False) -> str:
-    digest = hashlib.sha256(f"radixfmt-{domain}-1\n".encode() + data).hexdigest()
-    return f"rx1r:{digest}" if recipe else f"rx1:{digest}"
+    hashed = f"radixfmt-{domain}-1\n".encode() + data
+    digest = ("rx1r:" if recipe else "rx1:") + hashlib.sha256(hashed).hexdigest()
+    PREIMAGES[digest] = hashed
+    return digest

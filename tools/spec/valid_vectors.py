@@ -9,6 +9,7 @@ import numpy as np
 from valid_edits import (
     by_rows,
     newer_minor,
+    other_spelling,
     other_text_types,
     small_chunks,
     stored_in_every_way,
@@ -106,18 +107,26 @@ def _values() -> dict[str, Valid]:
             chain("value-types", [layer(name, 4, 4, name, name) for name in core]),
         ),
         "bfloat16": Valid(
-            "Weights and biases of type bfloat16, each edge its own and one for all.",
-            chain(
-                "bfloat16",
-                [
-                    layer("each", 4, 3, "bfloat16", "bfloat16"),
-                    rx.Layer("one", pattern(3, 5), numbers(1, "bfloat16"), numbers(1, "bfloat16")),
-                ],
+            "Weights and biases of type bfloat16, each edge its own and one for all; input and "
+            "output too.",
+            replace(
+                chain(
+                    "bfloat16",
+                    [
+                        layer("each", 4, 3, "bfloat16", "bfloat16"),
+                        rx.Layer("one", pattern(3, 5), *[numbers(1, "bfloat16")] * 2),
+                    ],
+                ),
+                inputs=(rx.Value("x", ("B", 4), "bfloat16"),),
+                outputs=(rx.Value("y", ("B", 5), "bfloat16"),),
             ),
         ),
         "iso-types": Valid(
             "One value for all edges, of each type of level core.",
             chain("iso-types", [rx.Layer(name, pattern(3, 3), numbers(1, name)) for name in core]),
+        ),
+        "bits": Valid(
+            "Zeros of both signs, infinity, two NaNs, a subnormal: digests are of bits.", _bits()
         ),
         "bias": Valid(
             "A bias for each output, one for all, and none.",
@@ -194,12 +203,51 @@ def _descriptions() -> dict[str, Valid]:
         ),
         "text": Valid("Names and texts beyond ASCII; a null-terminated ASCII attribute.", unicode,
                       other_text_types),
+        "spelling": Valid(
+            "JSON that is not in RFC 8785 form: blanks, an escape, floats that no shortest decimal "
+            "spells, empty attributes. Tensors whose names sort by their UTF-16 units.",
+            _spelt(),
+            other_spelling,
+        ),
         "newer-minor": Valid(
             "Version 1.7 with optional members that 1.0 does not name.",
             chain("newer-minor", [layer("first", 4, 3), layer("second", 3, 4)]),
             newer_minor,
         ),
     }  # fmt: skip
+
+
+def _spelt() -> rx.Network:
+    """Return a graph with what `other_spelling` looks for."""
+    nodes = [
+        linear("é", "z", 0),
+        rx.Node("Relu", ("z",), ("a",)),
+        rx.Node("LeakyRelu", ("a",), ("b",), {"alpha": 0.1}),
+        rx.Node("Elu", ("b",), ("c",), {"alpha": 1.0}),
+        rx.Node("Sum", ("c", "\ufe6b", "🕸", "a\nb\x01"), ("y",)),
+    ]
+    tensors = {name: numbers(3, start=i) for i, name in enumerate(("\ufe6b", "🕸", "a\nb\x01"))}
+    return graph(
+        "spelling",
+        [layer("only", 4, 3)],
+        nodes,
+        [rx.Value("é", ("B", 4))],
+        [rx.Value("y", ("B", 3))],
+        tensors=tensors,
+    )
+
+
+def _bits() -> rx.Network:
+    """Return layers with elements that are equal, or none, to arithmetic and not to digests."""
+    edges = pattern(15, 15)
+    found = []
+    for name in ("float32", "float16", "float64"):
+        values = numbers(edges.nnz, name)
+        values[:4] = -0.0, 0.0, np.inf, np.nan
+        bits = values.view(f"u{values.itemsize}")
+        bits[4:6] = bits[3] + 1, 1
+        found.append(rx.Layer(name, edges, values, values[:1]))
+    return chain("bits", found)
 
 
 def _storage() -> dict[str, Valid]:

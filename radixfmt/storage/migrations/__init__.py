@@ -1,6 +1,6 @@
-"""Older drafts brought up to the present one, one file each: a function of their manifest.
+"""Drafts brought up to version 1.0, one file each: a function of their manifest.
 
-`convert` uses them; `open` refuses drafts other than its own, since drafts promise nothing.
+`convert` uses them; `open` refuses drafts, since drafts promise nothing.
 """
 
 from __future__ import annotations

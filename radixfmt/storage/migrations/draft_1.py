@@ -1,4 +1,4 @@
-"""`1.0-draft.1`: tensors were names alone; layers are as they are now."""
+"""`1.0-draft.1`: tensors were names alone; layers are those of 1.0."""
 
 from __future__ import annotations
 

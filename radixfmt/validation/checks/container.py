@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from math import inf
 from typing import TYPE_CHECKING
 
+from radixfmt.errors import FormatError
 from radixfmt.findings import Finding
 from radixfmt.storage.manifest import FORMAT_VERSION
 from radixfmt.storage.reader import Reader
@@ -18,7 +17,13 @@ if TYPE_CHECKING:
 @check("container", needs=())
 def container(view: View) -> Iterator[Finding]:
     """Open the file; what the reader refuses is the finding."""
-    view.file = Reader(view.path, trusted=view.trusted, limits=view.limits)
+    try:
+        view.file = Reader(view.path, trusted=view.trusted, limits=view.limits)
+    except FormatError as error:
+        version = getattr(error.finding, "actual", None) or ""
+        if error.code == "RX0202" and "-draft." in version:
+            yield Finding("RX0205", f"written by a draft of the format, {version}")
+        raise
     if view.file.guard.old:
         yield Finding(
             "RX0104",
@@ -26,9 +31,7 @@ def container(view: View) -> Iterator[Finding]:
             expected="version 2 or 3",
             actual="version 0 or 1",
         )
-    if "draft" in view.file.version:
-        yield Finding("RX0205", f"written by a draft of the format, {view.file.version}")
-    if _parts(view.file.version) > _parts(FORMAT_VERSION):
+    if _minor(view.file.version) > _minor(FORMAT_VERSION):
         yield Finding(
             "RX0207",
             "a newer version: what it adds was not checked",
@@ -37,7 +40,5 @@ def container(view: View) -> Iterator[Finding]:
         )
 
 
-def _parts(version: str) -> tuple[float, ...]:
-    """Return (major, minor, draft), which order as versions do: a release is after its drafts."""
-    numbers = [int(part) for part in re.findall(r"\d+", version)]
-    return (*numbers, inf)[:3]
+def _minor(version: str) -> int:
+    return int(version.partition(".")[2])

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 def manifest(view: View) -> Iterator[Finding]:
     """Yield features that are in use and not listed, and JSON that is not in RFC 8785 form."""
     file = view.open_file
-    features = {feature for header in view.headers for feature in header.features}
-    if any(tensor.dtype == "bfloat16" for tensor in file.manifest.tensors):
-        features.add("dtype.bfloat16")
+    features = file.manifest.features.union(*(header.features for header in view.headers))
     missing = sorted(features - set(file.manifest.requires))
     if missing:
         yield Finding(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from radixfmt.findings import Finding
+from radixfmt.model.dtypes import FLOAT_TYPES
 from radixfmt.model.graph import SPARSE_OPS, Node
 from radixfmt.validation.checks import View, check
 from radixfmt.validation.report import Skipped
@@ -22,6 +23,9 @@ OPSET = 21
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 """Operators of ai.onnx with subgraphs."""
 
+FLOATS = (*FLOAT_TYPES, None)
+"""Types of what a sparse operator takes; None: a node makes it, of what type is not followed."""
+
 WHERE = "/manifest"
 
 
@@ -29,9 +33,14 @@ WHERE = "/manifest"
 def operators(view: View) -> Iterator[Finding]:
     """Yield nodes whose operator is unknown, or does not take what they give it."""
     kinds: dict[Hashable, int] = {}  # the first node of each kind stands for all of it
-    nodes = view.open_file.manifest.graph
+    manifest = view.open_file.manifest
+    nodes = manifest.graph
+    types = {value.name: value.dtype for value in manifest.inputs}
+    types |= {tensor.name: tensor.dtype for tensor in manifest.tensors}
     for i, node in enumerate(nodes):
         kinds.setdefault(_kind(node), i)
+        if node.op in SPARSE_OPS and (dtype := types.get(node.inputs[0])) not in FLOATS:
+            yield _wrong(f"/graph/nodes/{i}", node, "inputs/0", "a tensor of floats", str(dtype))
     others = []
     for i in kinds.values():
         pointer, node = f"/graph/nodes/{i}", nodes[i]

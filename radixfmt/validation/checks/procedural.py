@@ -20,9 +20,7 @@ LARGEST = 1 << 24
 @check("procedural", needs=("headers",))
 def procedural(view: View) -> Iterator[Finding]:
     """Yield hints about how layers are stored, each once for the file."""
-    features = {feature for header in view.headers for feature in header.features}
-    if any(tensor.dtype == "bfloat16" for tensor in view.open_file.manifest.tensors):
-        features.add("dtype.bfloat16")
+    features = view.open_file.manifest.features.union(*(h.features for h in view.headers))
     features.discard("layer.conv")
     if features:
         yield Finding("RX9204", f"few tools read {', '.join(sorted(features))}")
