@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from radixfmt.cli.output import Output
 
 
+OF_FORMATS = ("storage", "small", "compat", "external_data", "sparsity_threshold", "like")
+"""Options that some formats have and others refuse."""
+
+
 @click.command(epilog="Example: radixfmt convert net.rx.h5 layer.mtx --layer 0")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
@@ -22,6 +26,16 @@ if TYPE_CHECKING:
     "--storage",
     type=click.Choice(["procedural", "explicit"]),
     help="Write every edge out, or a generator's record wherever one makes the same edges.",
+)
+@click.option(
+    "--external-data", is_flag=True, help="ONNX in: read weights from other files in its folder."
+)
+@click.option(
+    "--sparsity-threshold", type=float, metavar="SHARE",
+    help="ONNX in: share of zeros from which a weight is stored sparse; 0.5 by default.",
+)  # fmt: skip
+@click.option(
+    "--like", metavar="NET", help="safetensors in: a .rx.h5 file whose graph and edges it fills."
 )
 @click.option("--small", is_flag=True, help="Compress everything, weights too; slower.")
 @click.option("--compat", type=click.Choice(["1.8"]), help="For readers with HDF5 1.8.")
@@ -52,12 +66,13 @@ def command(source: str, target: str, output: Output, **settings: Any) -> int:
     """Convert between formats; also repacks, brings up old drafts, extracts, gives weights, prunes.
 
     Formats: radixfmt (.rx.h5), graph-challenge (a folder of n<N>-l<k>.tsv), matrix-market (.mtx),
-    binsparse (.bsp.h5), npz (.npz, as scipy.sparse.save_npz), onnx (.onnx).
+    binsparse (.bsp.h5), npz (.npz, as scipy.sparse.save_npz), onnx (.onnx), safetensors
+    (.safetensors, a state dict of dense weights).
     """
     from radixfmt.converters import convert
 
-    given = {name: settings.pop(name) for name in ("storage", "small", "compat")}
-    options = {name: value for name, value in given.items() if value}
+    given = {name: settings.pop(name) for name in OF_FORMATS}
+    options = {name: value for name, value in given.items() if value not in (None, False)}
     done = convert(source, target, **settings, **options)
     for loss in done.losses:
         output.note(f"not kept: {loss}" if " come from " not in loss else f"assumed: {loss}")

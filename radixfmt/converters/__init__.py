@@ -20,7 +20,7 @@ from radixfmt.version import __version__
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from radixfmt.model.digest import NetworkDigests
@@ -33,14 +33,18 @@ class Converter(Protocol):
 
     Attributes:
         suffixes: file names that end so are of this format; () for a folder.
+        read_options: what `read` takes beside the path, by name.
         options: what `write` takes beside the network.
+        read: returns the network at a path, and what was assumed or rounded to get it.
     """
 
     suffixes: tuple[str, ...]
+    read_options: tuple[str, ...]
     options: tuple[str, ...]
 
-    def read(self, path: Path) -> tuple[Network, list[str]]:
-        """Return the network at `path` and what was assumed or rounded to get it."""
+    @property
+    def read(self) -> Callable[..., tuple[Network, list[str]]]:
+        """Return the method `read(path, **options)`."""
 
     def write(
         self, path: Path, network: Network, *, overwrite: bool, options: dict[str, Any]
@@ -103,7 +107,8 @@ def convert(
         prune_scope: "layer" or "global".
         said: what a person says of the network, see `radixfmt.model.metadata.described`.
         overwrite: whether the target may be replaced.
-        **options: of the target format (`storage`, `small`, `compat` for radixfmt files).
+        **options: of the source's format (`external_data` and `sparsity_threshold` for ONNX,
+            `like` for safetensors) or the target's (`storage`, `small`, `compat` for radixfmt).
 
     Raises:
         UnknownNameError: no such format.
@@ -115,17 +120,21 @@ def convert(
         raise PathError(f"{origin}: no such file or folder", hint="check the spelling")
     if not (origin.is_file() or origin.is_dir()):
         raise PathError(f"{origin}: expected a file or a folder, got a special file")
-    reader = converter[source_format or detect(origin)]
+    out_of = source_format or detect(origin)
+    reader = converter[out_of]
     into = target_format or detect(destination)
     writer = converter[into]
+    reading = {name: options.pop(name) for name in reader.read_options if name in options}
     for option in options:
         if option not in writer.options:
             raise ParameterError(
-                f"{into}: unknown option {option!r}; expected {', '.join(writer.options) or 'none'}"
+                f"{into}: unknown option {option!r}; expected "
+                f"{', '.join(writer.options) or 'none'} to write it, or "
+                f"{', '.join(reader.read_options) or 'none'} to read {out_of}"
             )
     if writer.suffixes:  # a file; whoever writes a folder knows what may be in it
         check_target(destination, overwrite=overwrite)
-    network, losses = reader.read(origin)
+    network, losses = reader.read(origin, **reading)
     with network:
         changed = _changed(network, layer=layer, weights=weights, bias=bias, seed=seed)
         if prune is not None:

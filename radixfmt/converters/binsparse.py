@@ -22,6 +22,7 @@ class Binsparse:
     """
 
     suffixes = (".bsp.h5",)
+    read_options = ()
     options = ()
 
     def read(self, path: Path) -> tuple[Network, list[str]]:

@@ -35,6 +35,7 @@ class GraphChallenge:
     """Reads and writes challenge folders."""
 
     suffixes = ()
+    read_options = ()
     options = ()
 
     def read(self, path: Path) -> tuple[Network, list[str]]:

@@ -32,6 +32,7 @@ class MatrixMarket:
     """
 
     suffixes = (".mtx",)
+    read_options = ()
     options = ()
 
     def read(self, path: Path) -> tuple[Network, list[str]]:

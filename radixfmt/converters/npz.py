@@ -58,6 +58,7 @@ class Npz:
     """
 
     suffixes = (".npz",)
+    read_options = ()
     options = ("small",)
 
     def read(self, path: Path) -> tuple[Network, list[str]]:

@@ -10,7 +10,7 @@ from radixfmt.converters import converter
 from radixfmt.converters.onnx_external import ExternalData
 from radixfmt.converters.onnx_file import parse
 from radixfmt.converters.onnx_graph import network_of, put_in_order
-from radixfmt.converters.onnx_nodes import constants_of, filled, values_of
+from radixfmt.converters.onnx_nodes import constants_of, filled, shown, values_of
 from radixfmt.converters.onnx_opset import at_opset_21, skeleton, types_of
 from radixfmt.converters.onnx_policy import check_policy, opset_of
 from radixfmt.errors import ParameterError
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 SPARSE = 0.5
 """Share of zeros from which a weight becomes a sparse layer, unless one is given."""
 
+BFLOAT16 = 16
+"""ONNX's number of the element type (TensorProto.DataType)."""
+
 LONGEST_NAME, LONGEST_DESCRIPTION = 100, 1000
 """Characters of a producer's name, and of a description, that are kept."""
 
@@ -47,7 +50,8 @@ def from_onnx(
 
     A constant weight of MatMul, Gemm or Conv that is mostly zero, or kept as a sparse tensor,
     becomes a layer of its name: exact zeros are absent edges, entries of a sparse tensor are all
-    edges. Everything else stays nodes and dense tensors. What was dropped, and weights that hold
+    edges. Everything else stays nodes and dense tensors. Inputs and outputs of bfloat16 become
+    float32, in which it is computed. What was dropped, and weights that hold
     NaN, stand in the provenance (`metadata.provenance[-1]["losses"]`).
 
     Args:
@@ -146,6 +150,9 @@ def network_in(
 def _dropped(model: onnx.ModelProto) -> list[str]:
     """Return which parts of a model have no place in a network."""
     losses = []
+    ends = (*model.graph.input, *model.graph.output)
+    if short := [v.name for v in ends if v.type.tensor_type.elem_type == BFLOAT16]:
+        losses.append(f"bfloat16 of inputs and outputs, which are float32: {shown(short)}")
     if any(node.name for node in model.graph.node):
         losses.append("names of nodes")
     for what, held in (
@@ -168,14 +175,15 @@ def _text(value: str | bytes, most: int) -> str:
 
 
 class Onnx:
-    """Reads a model without data in other files; writes what `radixfmt export` does by default."""
+    """Reads what `from_onnx` does; writes what `radixfmt export` does by default."""
 
     suffixes = (".onnx",)
+    read_options = ("external_data", "sparsity_threshold")
     options = ()
 
-    def read(self, path: Path) -> tuple[Network, list[str]]:
-        """Return the network in a model; see `from_onnx`."""
-        return read_model(path)
+    def read(self, path: Path, **options: Any) -> tuple[Network, list[str]]:
+        """Return the network in a model; options and errors as `from_onnx`."""
+        return read_model(path, **options)
 
     def write(
         self,

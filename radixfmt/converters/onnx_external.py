@@ -51,7 +51,8 @@ class ExternalData:
         if not self._allowed:
             raise UnsupportedError(
                 f"{where}: its data lies in another file, which is not read unless asked for",
-                hint="rx.from_onnx(path, external_data=True) reads files in the model's folder",
+                hint="rx.from_onnx(path, external_data=True) or `radixfmt convert --external-data` "
+                "reads files in the model's folder",
             )
         entries = self._entries(tensor, where)
         offset = _number(entries, "offset", 0, where)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from radixfmt.converters.onnx_external import ExternalData
     from radixfmt.converters.onnx_opset import Constant
 
+WIDENED = {"bfloat16": "float32"}
+"""Types of inputs and outputs that the format lacks, and those that hold all their values."""
+
 LISTS = {"value_float": np.float32, "value_floats": np.float32,
          "value_int": np.int64, "value_ints": np.int64}  # fmt: skip
 """Attributes of `Constant` that are numbers, and the element types they stand for."""
@@ -148,7 +151,7 @@ def _value(attribute: onnx.AttributeProto, where: str, *, finite: bool = True) -
 
 
 def values_of(infos: Sequence[onnx.ValueInfoProto], what: str, *, file: str) -> tuple[Value, ...]:
-    """Return graph inputs or outputs; sizes without a name get one.
+    """Return graph inputs or outputs; sizes without a name get one, bfloat16 becomes float32.
 
     Args:
         infos: as the model declares them.
@@ -172,6 +175,7 @@ def values_of(infos: Sequence[onnx.ValueInfoProto], what: str, *, file: str) -> 
                 "names",
             )
         name = type_name(info.type.tensor_type.elem_type)
+        name = WIDENED.get(name, name)
         if name not in ELEMENT_TYPES or len(shape) > LARGEST_RANK:
             raise UnsupportedError(
                 f"{where}: {name} of rank {len(shape)}; expected {', '.join(ELEMENT_TYPES)} of "

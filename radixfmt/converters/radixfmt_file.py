@@ -28,6 +28,7 @@ class RadixfmtFile:
     """
 
     suffixes = (".rx.h5", ".h5", ".hdf5")
+    read_options = ()
     options = ("storage", "small", "compat")
 
     def read(self, path: Path) -> tuple[Network, list[str]]:

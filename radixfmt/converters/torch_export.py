@@ -10,12 +10,14 @@ import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
+from radixfmt.converters.torch_sizes import fix_sizes
 from radixfmt.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import onnx
+    from onnxscript import ir
     from torch import nn
 
 OPSET = 21
@@ -68,11 +70,9 @@ def exported(
                 module, args, kwargs=dict(kwargs), dynamic_shapes=shapes, opset_version=OPSET,
                 dynamo=True, optimize=False, verbose=False,
             )  # fmt: skip
-            optimizer.fold_constants(
-                program.model,
-                should_fold=lambda node: False if node.op_type == "Transpose" else None,
-                input_size_limit=LARGEST_FOLDED,
-            )
+            _fold(program.model)
+            if fix_sizes(program.model):
+                _fold(program.model)
             optimizer.remove_unused_nodes(program.model)  # what folding left behind
             if fold_batch_norm:
                 rules = [
@@ -88,6 +88,18 @@ def exported(
     for node in model.graph.node:  # numbered, and where in the source they came from
         node.ClearField("name")
     return model
+
+
+def _fold(model: ir.Model) -> None:
+    """Compute what a model computes of constants alone, but for transposed weights."""
+    from onnxscript import optimizer
+
+    optimizer.fold_constants(
+        model,
+        onnx_shape_inference=True,  # without it casts to another tensor's type stay
+        should_fold=lambda node: False if node.op_type == "Transpose" else None,
+        input_size_limit=LARGEST_FOLDED,
+    )
 
 
 def _open_batch(

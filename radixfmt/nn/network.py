@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from radixfmt.errors import InputError, UnsupportedError
 from radixfmt.initialization import weighted
+from radixfmt.model.dtypes import is_float
 from radixfmt.model.graph import ELEMENT_TYPES, SPARSE_OPS, topological_order
 from radixfmt.model.layer import Layer
 from radixfmt.model.network import Network
@@ -213,7 +214,7 @@ def _trained(nodes: Sequence[Node], tensors: Mapping[str, NDArray[Any]]) -> Iter
     """Yield the names of dense tensors that are weights, not constants."""
     for node in nodes:
         for i, name in enumerate(node.inputs):
-            if name not in tensors or np.asarray(tensors[name]).dtype.kind != "f":
+            if name not in tensors or not is_float(np.asarray(tensors[name]).dtype):
                 continue
             vector = node.op == "Add" and np.ndim(tensors[name]) == 1
             if vector or i in TRAINED.get(node.op, ()):

@@ -100,8 +100,13 @@ class SparseModule(nn.Module, ABC):
                 f"edges: expected {pattern.nnz} weights, got {tuple(weights.shape)}"
             )
         self._pattern = _free(pattern)
+        new = weights.detach().to(self.weights, copy=True)
         self.weights.grad = None
-        self.weights.data = weights.detach().to(self.weights, copy=True)
+        # A loss that is still held keeps torch expecting gradients of the old size; a change of
+        # type ends that, a change of size does not.
+        other = torch.float32 if new.dtype == torch.float64 else torch.float64
+        self.weights.data = new.new_empty(0, dtype=other)
+        self.weights.data = new
         self._prepare()
 
     @abstractmethod

@@ -100,8 +100,8 @@ def test_validate(radixfmt, net):
     (file,) = record["files"]
     assert set(file) == {"path", "valid", "format_version", "findings", "skipped"}
     assert set(file["findings"][0]) == FINDING_KEYS
-    assert radixfmt("validate", net).out == "net.rx.h5: valid (radixfmt 1.0-draft.2)\n"
-    assert "RX0205" in radixfmt("validate", net, "-v").out
+    assert radixfmt("validate", net).out == "net.rx.h5: valid (radixfmt 1.0)\n"
+    assert "RX2103" in radixfmt("validate", net, "-v").out
 
 
 def test_generate_and_convert(radixfmt, net):
@@ -159,7 +159,7 @@ def test_versions(radixfmt):
     assert radixfmt("--version").out.startswith("radixfmt 0.")
     detailed = radixfmt("-v", "--version").out
     assert "numpy" in detailed
-    assert "1.0-draft.2" in detailed
+    assert "1.0" in detailed
 
 
 def test_color_and_quiet(radixfmt, net, monkeypatch):

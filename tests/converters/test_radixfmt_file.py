@@ -21,6 +21,11 @@ def text_of(path, name):
         return np.bytes_(file.attrs[name]).decode()
 
 
+def text_of_manifest(path):
+    with h5py.File(path) as file:
+        return file["manifest"][()].decode()
+
+
 def as_plain_h5py_writes(path, source):
     """Copy a file with superblock 0 and all its texts of variable length."""
     with h5py.File(source) as file, h5py.File(path, "w") as copy:
@@ -55,6 +60,8 @@ def temporary(tmp_path_factory, monkeypatch):
 @pytest.mark.parametrize("draft", DRAFTS, ids=lambda path: path.name)
 @pytest.mark.parametrize("plain", [False, True], ids=["as written", "by plain h5py"])
 def test_older_drafts_are_brought_up(draft, plain, temporary, tmp_path):
+    if plain and "bfloat16" in text_of_manifest(draft):
+        pytest.skip("plain h5py writes no bfloat16")
     source = as_plain_h5py_writes(tmp_path / "old.rx.h5", draft) if plain else draft
     done = rx.convert(source, tmp_path / "new.rx.h5")
     assert done.losses == ()
