@@ -14,6 +14,7 @@ from radixfmt.export.lowerings import lowering as lowerings
 if TYPE_CHECKING:
     from radixfmt.backends.evidence import Evidence
     from radixfmt.cli.output import Output
+    from radixfmt.export.costs import Costs
 
 
 @click.command(epilog="Example: radixfmt export net.rx.h5 -o net.onnx")
@@ -32,6 +33,18 @@ if TYPE_CHECKING:
     "--layout", type=click.Choice(["batch-major", "feature-major"]), default="batch-major",
     show_default=True, help="[B, n] tensors, or [n, B] for callers that hold them so.",
 )  # fmt: skip
+@click.option(
+    "--allow-dense", is_flag=True,
+    help="Let sparse initializers take over 1 GiB when onnxruntime has made them dense.",
+)  # fmt: skip
+@click.option(
+    "--external-data", is_flag=True,
+    help="Put the weights beside the model, in FILE.data; over 2 GB always are.",
+)  # fmt: skip
+@click.option(
+    "--calibrate", "calibrated", metavar="FILE",
+    help="Plan with what work costs on this machine: read from FILE, or measured and kept there.",
+)  # fmt: skip
 @click.option("--explain", is_flag=True, help="Say why each layer was lowered as it was.")
 @click.option("--no-parity", is_flag=True, help="Do not run the model against the reference.")
 @overwritable
@@ -43,6 +56,9 @@ def command(
     device: str,
     batch: int | None,
     layout: str,
+    allow_dense: bool,
+    external_data: bool,
+    calibrated: str | None,
     explain: bool,
     no_parity: bool,
     overwrite: bool,
@@ -53,12 +69,22 @@ def command(
 
     from radixfmt.backends.evidence import UncheckedError, evidence
     from radixfmt.export import export, save
+    from radixfmt.export.save import data_path, is_external
     from radixfmt.files import check_target
     from radixfmt.storage.reader import open  # noqa: A004  the public name is rx.open
 
     check_target(target, overwrite=overwrite)
+    if external_data:
+        check_target(data_path(target), overwrite=overwrite)
     with open(file, verify=True) as network:
-        make = partial(export, lowering=lowering, target=device, layout=layout)
+        make = partial(
+            export,
+            lowering=lowering,
+            target=device,
+            layout=layout,
+            allow_dense=allow_dense,
+            costs=_costs(device, calibrated, output) if calibrated else None,
+        )
         made = make(network, batch=batch)
         found = None
         if not no_parity:
@@ -66,16 +92,31 @@ def command(
                 found = evidence(network, made.model, lambda part: make(part).model, layout=layout)
             except UncheckedError as error:
                 output.note(f"parity not checked: {error}")
-    save(made.model, target, overwrite=overwrite)
     record: dict[str, Any] = {
         "output": target,
-        "bytes": Path(target).stat().st_size,
+        "bytes": save(made.model, target, overwrite=overwrite, external_data=external_data),
         "opset": made.model.opset_import[0].version,
         "parity": _record(found),
         "layers": [choice._asdict() for choice in made.layers],
     }
+    if is_external(made.model, asked=external_data):
+        record["external_data"] = str(data_path(target))
     output.answer("\n".join(_lines(record, found, explain=explain)), record)
     return 0
+
+
+def _costs(target: str, path: str, output: Output) -> Costs:
+    """Return the costs that a file holds, measured first where there is none."""
+    from radixfmt.export.calibration import calibrate
+    from radixfmt.export.calibration import save as save_costs
+    from radixfmt.export.costs import costs_of
+    from radixfmt.files import check_target
+
+    if not Path(path).exists():
+        check_target(path, overwrite=False)
+        output.note(f"measuring what work costs on this machine, kept in {path}")
+        save_costs(calibrate(target), target, path)
+    return costs_of(target, path)
 
 
 def _record(found: Evidence | None) -> dict[str, Any] | None:
@@ -94,9 +135,10 @@ def _lines(record: dict[str, Any], found: Evidence | None, *, explain: bool) -> 
     for layer in layers:
         kinds[layer["lowering"]] = kinds.get(layer["lowering"], 0) + 1
     used = ", ".join(f"{count} {name}" for name, count in kinds.items())
+    beside = f" and {record['external_data']}" if "external_data" in record else ""
     lines = [
         (
-            f"{record['output']}: {len(layers)} layers ({used}), {size(record['bytes'])}, "
+            f"{record['output']}{beside}: {len(layers)} layers ({used}), {size(record['bytes'])}, "
             f"opset {record['opset']}"
         )
     ]

@@ -11,6 +11,7 @@ from radixfmt.export.save import save
 if TYPE_CHECKING:
     import onnx
 
+    from radixfmt.export.costs import Costs
     from radixfmt.model.network import Network
 
 __all__ = ["Choice", "Exported", "export", "save", "to_onnx"]
@@ -23,6 +24,8 @@ def to_onnx(
     target: str = "cpu",
     batch: int | None = None,
     layout: str = "batch-major",
+    allow_dense: bool = False,
+    costs: Costs | None = None,
 ) -> onnx.ModelProto:
     """Return `network` as an ONNX model of standard operators (opset 21, IR 10).
 
@@ -32,10 +35,20 @@ def to_onnx(
         target: "cpu" or "cuda": what the model will run on.
         batch: rows of every run, or None to leave the batch open.
         layout: "batch-major", [B, n] → [B, m], or "feature-major", [n, B] → [m, B].
+        allow_dense: let sparse initializers be as large as they like once they are loaded.
+        costs: what work costs where the model will run; None for the target's built-in ones.
 
     Raises:
         ParameterError: `target`, `batch` or `layout` is none of these.
         UnknownNameError: no such lowering.
         UnsupportedError: the network or a layer cannot be exported; the message says which.
     """
-    return export(network, lowering=lowering, target=target, batch=batch, layout=layout).model
+    return export(
+        network,
+        lowering=lowering,
+        target=target,
+        batch=batch,
+        layout=layout,
+        allow_dense=allow_dense,
+        costs=costs,
+    ).model

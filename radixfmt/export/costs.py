@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import json
+from dataclasses import dataclass, fields
+from math import hypot
+from typing import TYPE_CHECKING, Literal
 
-from radixfmt.errors import ParameterError
+from radixfmt.errors import InputError, ParameterError, PathError
+from radixfmt.files import a_path
+
+if TYPE_CHECKING:
+    import os
 
 Target = Literal["cpu", "cuda"]
 
 PLANNING_BATCH = 256
 """Rows assumed where the batch is dynamic: the tile in which `Session` runs a large batch."""
+
+OPEN_BATCHES = (1, 64)
+"""Further batches for which a model of dynamic batch is planned: the worst ratio counts."""
+
+NEIGHBOURS = 4
+"""Layers whose weights share the cache, as far as one layer can know."""
+
+LARGEST_FILE = 1 << 16
+"""Bytes that are read of a file of costs, which takes a few hundred."""
+
+LARGEST_COST = 1e30
+"""Above every rate; a larger one overflows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +39,11 @@ class Costs:
         multiply: flop/s of a large matrix product.
         move: byte/s of copying whole rows that stay in cache, read and write both counted (Gather;
             a product's own packing of its inputs).
-        cache: bytes of gathered rows up to which `move` holds.
-        spill: byte/s beyond that.
+        cache: bytes of rows, or of weights, up to which the other speeds hold.
+        spill: byte/s of moving rows, or of reading weights, beyond that.
         read: byte/s of reading weights, which bounds small batches.
-        transpose: byte/s of turning [B, n] into [n, B] or back, counted as `move` is.
+        transpose: byte/s of turning [B, n] into [n, B] or back, counted as `move` is; beyond the
+            cache it falls as `move` does.
         row: seconds per gathered row, however short.
         group: seconds per group of a product.
         node: seconds per graph node.
@@ -48,35 +67,50 @@ class Costs:
         """Return the seconds of a Gather and a grouped product of `groups` tiles.
 
         The rows are moved twice: by Gather, then packed by the product. A tile of few outputs
-        therefore cannot reach `multiply`: 16 outputs get the 150 GF/s that were measured.
+        therefore cannot reach `multiply`.
         """
         rows = groups * inputs
-        speed = self.move if 4 * rows * batch <= self.cache else self.spill
-        moved = 2 * 8 * rows * batch / speed + rows * self.row + groups * self.group
+        moved = 2 * self.moved(rows * batch) + rows * self.row + groups * self.group
         return moved + self._product(groups * outputs * inputs, batch) + 2 * self.node
+
+    def join(self, width: int, batch: int) -> float:
+        """Return the seconds of putting results of `width` values for each row side by side.
+
+        And of the activation after them, which then no longer fuses with a product.
+        """
+        return 2 * (self.moved(width * batch) + self.node)
 
     def turn(self, width: int, batch: int) -> float:
         """Return the seconds of one transpose of `width` values for each row."""
-        return 8 * width * batch / self.transpose + self.node
+        return self.moved(width * batch) * self.move / self.transpose + self.node
+
+    def moved(self, values: int) -> float:
+        """Return the seconds of copying so many values; what does not fit the cache spills."""
+        kept = min(1.0, self.cache / (4 * values)) if values else 1.0
+        return 8 * values * (kept / self.move + (1 - kept) / self.spill)
 
     def _product(self, weights: int, batch: int) -> float:
-        return max(2 * weights * batch / self.multiply, 4 * weights / self.read)
+        """Return the seconds of a product: reading weights overlaps with multiplying, in part."""
+        size = 4 * weights
+        kept = min(1.0, self.cache / (NEIGHBOURS * size)) if size else 1.0
+        reading = size * (kept / self.read + (1 - kept) / self.spill)
+        return hypot(2 * weights * batch / self.multiply, reading)
 
 
 COSTS: dict[str, Costs] = {
-    # Measured on one Zen 5 core (1 MiB of second-, 32 MiB of third-level cache, AVX-512) with
-    # onnxruntime 1.31.1, fitted to the times of Gather, Conv and Relu for 14 shapes at B = 256:
-    # 10 estimates are within 20 %, the others up to 72 % too high.
+    # One core of a Xeon with AVX-512 and 2 MiB of second-level cache, onnxruntime 1.31.1: fitted to
+    # the times of Gather, Conv and Gemm for 30 shapes at batches of 1, 64, 256 and 1024; read,
+    # spill and transpose then set by the stacks of tools/benchmarks/planner.py, which judges them.
     "cpu": Costs(
-        multiply=247e9,
-        move=90e9,
-        cache=12e6,
-        spill=30e9,
-        read=41e9,
-        transpose=15e9,
-        row=3e-9,
-        group=60e-9,
-        node=3e-6,
+        multiply=129e9,
+        move=65e9,
+        cache=1.8e6,
+        spill=11e9,
+        read=50e9,
+        transpose=20e9,
+        row=3.1e-9,
+        group=44e-9,
+        node=1e-6,
     ),
     # Not measured: an H200 data sheet's float32 rate and memory bandwidth, derated by a quarter.
     "cuda": Costs(
@@ -93,12 +127,38 @@ COSTS: dict[str, Costs] = {
 }
 
 
-def costs_of(target: str) -> Costs:
-    """Return the constants of `target`.
+def costs_of(target: str, path: str | os.PathLike[str] | None = None) -> Costs:
+    """Return the constants of `target`: those built in, or the calibrated ones of a file.
 
     Raises:
+        InputError: the file is not what `calibration.save` writes, or is of another target.
         ParameterError: a target other than "cpu" and "cuda".
+        PathError: the file cannot be read.
     """
     if target not in COSTS:
         raise ParameterError(f"target: expected {' or '.join(COSTS)}, got {target!r}")
-    return COSTS[target]
+    if path is None:
+        return COSTS[target]
+    hint = f"radixfmt export --calibrate writes such a file for {target}"
+    try:
+        with a_path(path).open("rb") as file:
+            content = json.loads(file.read(LARGEST_FILE))
+    except OSError as error:
+        raise PathError(f"{path}: {error.strerror}", hint=hint) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: expected costs as JSON: {error}", hint=hint) from error
+    found = content.get("costs") if isinstance(content, dict) else None
+    names = [field.name for field in fields(Costs)]
+    if not isinstance(found, dict) or sorted(found) != sorted(names):
+        raise InputError(
+            f"{path}: expected costs {', '.join(names)}, got {found!r:.100}", hint=hint
+        )
+    if content.get("target") != target:
+        got = repr(content.get("target"))[:100]
+        raise InputError(f"{path}: target: expected {target!r}, got {got}", hint=hint)
+    for name, value in found.items():
+        if type(value) not in (int, float) or not 0 < value < LARGEST_COST:
+            raise InputError(
+                f"{path}: {name}: expected a positive number, got {value!r:.100}", hint=hint
+            )
+    return Costs(**{name: float(value) for name, value in found.items()})

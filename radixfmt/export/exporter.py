@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from radixfmt.errors import ParameterError, UnsupportedError
 from radixfmt.export.accepts import check_graph, check_weights, element_type
 from radixfmt.export.apart import reasons
-from radixfmt.export.costs import PLANNING_BATCH, costs_of
+from radixfmt.export.checked import check
+from radixfmt.export.costs import OPEN_BATCHES, PLANNING_BATCH, costs_of
 from radixfmt.export.exported import Choice, Exported
 from radixfmt.export.graph import BATCH_MAJOR, FEATURE_MAJOR, GraphBuilder
 from radixfmt.export.lowerings import Setting
@@ -28,11 +30,15 @@ if TYPE_CHECKING:
 
     import onnx
 
+    from radixfmt.export.costs import Costs
     from radixfmt.model.graph import Node, Value
     from radixfmt.model.network import Network
 
-LARGEST_MODEL = 2**31 - 2**20
-"""Bytes of weights that fit one protobuf file, with a little room for the rest."""
+ASSUMED_MEMORY = 2**36
+"""Bytes, where the system does not say how many it has."""
+
+LARGEST_EXPANDED = 2**30
+"""Bytes that sparse initializers may take as dense matrices without the caller's leave."""
 
 
 def export(
@@ -42,6 +48,8 @@ def export(
     target: str = "cpu",
     batch: int | None = None,
     layout: str = BATCH_MAJOR,
+    allow_dense: bool = False,
+    costs: Costs | None = None,
 ) -> Exported:
     """Return `network` as an ONNX model, and why each layer looks as it does.
 
@@ -49,21 +57,28 @@ def export(
         network: with weights; each layer is made once.
         lowering: "auto" for the cheapest of each layer, or a registered name for all of them.
         target: "cpu" or "cuda": what the model will run on.
-        batch: rows of every run, or None to leave the batch open.
+        batch: rows of every run, or None to leave the batch open: planned so that at 1, 64 and 256
+            rows it falls behind the best choice for each of them as little as can be.
         layout: "batch-major", [B, n] → [B, m], or "feature-major", [n, B] → [m, B].
+        allow_dense: let sparse initializers be as large as they like once they are loaded.
+        costs: what work costs where the model will run, from `calibration.calibrate` or
+            `costs.costs_of`; None for the target's built-in ones.
 
     Raises:
         ParameterError: `target`, `batch` or `layout` is none of these, or the network fixes
             another batch.
         UnknownNameError: no such lowering.
         UnsupportedError: a layer without weights, a lowering that cannot express a layer, more
-            than 2 GB of weights, or a graph that is no ONNX.
+            weights than this machine has memory, sparse initializers that are too large when
+            loaded, or a graph that is no ONNX.
     """
     _check(network, batch, layout)
     nodes = [network.graph[i] for i in topological_order(network.graph) or ()]
     types = tensor_types(network, nodes)
     dtype = _dtype(nodes, types)
-    setting = Setting(batch or PLANNING_BATCH, target, costs_of(target), dtype.itemsize)
+    built_in = costs_of(target)  # which also refuses other targets
+    others = () if batch else OPEN_BATCHES
+    setting = Setting(batch or PLANNING_BATCH, target, costs or built_in, dtype.itemsize, others)
     layers, signed = [], []
     for layer in network.layers:
         check_weights(layer)
@@ -72,7 +87,7 @@ def export(
     apart = reasons(network, nodes, types, dtype, target)
     deep = {name for name, kind in types.items() if (rank(kind) or 0) > 2}
     plans = plan(network, nodes, layers, apart, deep, setting, wanted=lowering, layout=layout)
-    _check_size(sum(p.estimate.weight_bytes for p in plans))
+    _check_memory(sum(p.estimate.weight_bytes for p in plans))
     graph = GraphBuilder(
         dtype,
         target=target,
@@ -81,14 +96,14 @@ def export(
     walk = Walk(network, layers, plans, types, graph, layout)
     for i, node in enumerate(nodes):
         walk.emit(i, node)
-        _check_size(graph.constant_bytes)
+        _check_memory(graph.constant_bytes)
+        _check_expanded(graph, allow_dense=allow_dense)
     walk.finish()
-    _check_size(graph.constant_bytes)
     choices = tuple(
         Choice(layer.name, p.lowering, p.why) for layer, p in zip(layers, plans, strict=True)
     )
     found = digests(network, signed)
-    model = _model(network, graph, batch, layout)
+    model = _complete(graph, network, batch, layout)
     more = {
         "content_digest": found.content,
         "topology_digest": found.topology,
@@ -96,7 +111,7 @@ def export(
         "rows": "independent" if independent(network, nodes, types) else "together",
     }
     _sign(model, network, choices, more)
-    _check_model(model)
+    check(model)
     return Exported(model, choices)
 
 
@@ -127,18 +142,34 @@ def _dtype(nodes: Sequence[Node], types: Mapping[str, onnx.TypeProto]) -> np.dty
     return next((kind for kind in read if kind is not None), np.dtype("float32"))
 
 
-def _check_size(weight_bytes: int) -> None:
-    if weight_bytes > LARGEST_MODEL:
+def _check_memory(weight_bytes: int) -> None:
+    """Refuse, before they are made, weights that this machine has no memory for."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # a system that does not say
+        memory = ASSUMED_MEMORY
+    if weight_bytes > memory:
         raise UnsupportedError(
-            f"the model's weights take {weight_bytes} bytes; one ONNX file holds {LARGEST_MODEL}",
-            hint="use --lowering blocked if dense was asked for, or export fewer layers at a time",
+            f"the model's weights take {weight_bytes} bytes; this machine has {memory} of memory",
+            hint="use --lowering auto if another was asked for, or export fewer layers at a time",
         )
 
 
-def _model(
-    network: Network, graph: GraphBuilder, batch: int | None, layout: str
+def _check_expanded(graph: GraphBuilder, *, allow_dense: bool) -> None:
+    """Refuse sparse initializers that fill the memory of whoever loads the model."""
+    if graph.expanded_bytes > LARGEST_EXPANDED and not allow_dense:
+        raise UnsupportedError(
+            f"onnxruntime makes sparse initializers dense when it loads them: this model's would "
+            f"take more than {LARGEST_EXPANDED} bytes there ({graph.expanded_bytes} so far)",
+            hint="--allow-dense (allow_dense=True) writes it all the same; --lowering auto keeps "
+            "weights sparse",
+        )
+
+
+def _complete(
+    graph: GraphBuilder, network: Network, batch: int | None, layout: str
 ) -> onnx.ModelProto:
-    """Return the graph as a model with the network's inputs and outputs."""
+    """Return the graph's model with the network's inputs and outputs."""
     from onnx import helper
 
     first = network.inputs[0].shape[0] if network.inputs and network.inputs[0].shape else None
@@ -156,35 +187,14 @@ def _model(
             found.append(helper.make_tensor_value_info(value.name, element, shape))
         return found
 
-    return helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            network.metadata.name or "network",
-            declared(network.inputs),
-            declared(network.outputs),
-            graph.initializers,
-        ),
-        ir_version=IR_VERSION,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        producer_name="radixfmt",
-        producer_version=__version__,
-    )
-
-
-def _check_model(model: onnx.ModelProto) -> None:
-    """Ask ONNX's own checker, shapes included, before anyone else does."""
-    from onnx import checker, shape_inference
-
-    if model.ByteSize() > checker.MAXIMUM_PROTOBUF:
-        return  # it takes none so large from memory
-    try:
-        checker.check_model(model, full_check=True)
-    except (checker.ValidationError, shape_inference.InferenceError, ValueError) as error:
-        problem = " ".join(str(error).split())
-        raise UnsupportedError(
-            f"ONNX's checker refuses the model: {problem[:500]}",
-            hint="it names the node; if that is a layer's, this is a defect of radixfmt: report it",
-        ) from error
+    model = graph.model
+    model.ir_version = IR_VERSION
+    model.opset_import.append(helper.make_opsetid("", OPSET))
+    model.producer_name, model.producer_version = "radixfmt", __version__
+    model.graph.name = network.metadata.name or "network"
+    model.graph.input.extend(declared(network.inputs))
+    model.graph.output.extend(declared(network.outputs))
+    return model
 
 
 def _sign(
@@ -203,6 +213,7 @@ def _sign(
     record = {
         "format_version": FORMAT_VERSION,
         "lowering": used.pop() if len(used) == 1 else json.dumps(lowerings),
+        "why": json.dumps({choice.name: choice.why for choice in choices}),
     } | dict(more)
     for step in network.metadata.provenance:
         if step.get("activity") == "generate":

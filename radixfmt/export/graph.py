@@ -1,13 +1,15 @@
 """The ONNX graph under construction: names, constants, nodes, and the layout of tensors.
 
 Batch-major tensors are `[B, n]` (or any other rank) with neurons in their order. Feature-major
-ones are `[1, N, B, 1]` where products are pointwise convolutions and `[N, B]` where they are
-MatMuls; their rows may lie in any order, with padding rows between.
+ones are `[1, N, B]` where products are pointwise convolutions and `[N, B]` where they are MatMuls;
+their rows may lie in any order, with padding rows between. The convolutions are one-dimensional:
+onnxruntime's default level puts nodes that reorder memory around two-dimensional ones.
 """
 
 from __future__ import annotations
 
 from hashlib import sha256
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from radixfmt.model.layer import Layer
 
 BATCH_MAJOR, FEATURE_MAJOR = "batch-major", "feature-major"
-
-SMALL = 64
-"""Elements of a constant that is shared whoever wants it."""
 
 
 class Tensor(NamedTuple):
@@ -51,19 +50,25 @@ class GraphBuilder:
         reserved: names that are taken from the beginning.
 
     Attributes:
+        model: what is being made; weights are held there and nowhere else.
+        nodes: of its graph.
         convolutions: whether feature-major products are grouped pointwise convolutions, which fuse
             with bias and activation, or batched MatMuls.
-        constant_bytes: of all constants so far.
+        constant_bytes: of all constants so far, as the model holds them.
+        expanded_bytes: of sparse constants, once a runtime has made them dense.
     """
 
     def __init__(self, dtype: np.dtype[Any], *, target: str, reserved: Sequence[str]) -> None:
+        import onnx
+
         self.dtype = dtype
         self.target = target
         # onnxruntime's CPU Conv is float32 only; cuDNN's grouped one is slow
         self.convolutions = target == "cpu" and dtype == np.float32
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
+        self.model = onnx.ModelProto()
+        self.nodes: Any = self.model.graph.node
         self.constant_bytes = 0
+        self.expanded_bytes = 0
         self._names = set(reserved)
         self._counts: dict[str, int] = {}
         self._constants: dict[tuple[Any, ...], str] = {}
@@ -82,25 +87,38 @@ class GraphBuilder:
     def constant(self, wanted: str, array: NDArray[Any]) -> str:
         """Return the name of an initializer with these elements.
 
-        Small equal ones are shared by all; large ones by those who want the same name, as the
-        nodes that apply one layer do.
+        Equal ones are shared by those who want the same name, as the nodes that apply one layer do.
         """
         array = np.ascontiguousarray(array).reshape(array.shape)  # it makes scalars [1]
-        content = array.tobytes() if array.size <= SMALL else (wanted, sha256(array.data).digest())
-        key = (array.dtype.str, array.shape, content)
+        key = (wanted, array.dtype.str, array.shape, _content(array))
         if key not in self._constants:
             self._constants[key] = name = self.unique(wanted)
             self.keep(name, array)
         return self._constants[key]
 
+    def sparse_constant(
+        self, wanted: str, shape: tuple[int, int], cells: NDArray[np.int64], values: NDArray[Any]
+    ) -> str:
+        """Return the name of a sparse initializer, shared as `constant`'s are.
+
+        Args:
+            wanted: its name.
+            shape: of the matrix.
+            cells: `[nnz]` places in the flat matrix, ascending.
+            values: `[nnz]`.
+        """
+        key = (wanted, "sparse", shape, _content(cells), _content(values))
+        if key not in self._constants:
+            self._constants[key] = name = self.unique(wanted)
+            sparse = self.model.graph.sparse_initializer.add(dims=shape)
+            self._fill(sparse.values, name, values)
+            self._fill(sparse.indices, self.unique(f"{wanted}/cells"), cells)
+            self.expanded_bytes += prod(shape) * values.itemsize
+        return self._constants[key]
+
     def keep(self, name: str, array: NDArray[Any]) -> None:
         """Add an initializer under a name that is reserved for it."""
-        from onnx import numpy_helper
-
-        self.initializers.append(
-            numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
-        )
-        self.constant_bytes += array.nbytes
+        self._fill(self.model.graph.initializer.add(), name, array)
 
     def add(self, op: str, inputs: Sequence[str], wanted: str, **attributes: Any) -> str:
         """Add a node with one output, named like it, and return the name."""
@@ -142,11 +160,11 @@ class GraphBuilder:
         groups = weight.shape[0] if weight.ndim == 3 else 1
         m, k = weight.shape[-2:]
         if self.convolutions:
-            kernel = weight.reshape(groups * m, k, 1, 1)
+            kernel = weight.reshape(groups * m, k, 1)
             inputs = [x, self.constant(f"{scope}/weight", kernel)]
             if bias is not None:
                 inputs.append(self.constant(f"{scope}/bias", bias))
-            return self.add("Conv", inputs, f"{scope}/conv", group=groups, kernel_shape=[1, 1])
+            return self.add("Conv", inputs, f"{scope}/conv", group=groups, kernel_shape=[1])
         # both sides carry the group axis: cuBLAS then needs one strided call
         made = self.add("MatMul", [self.constant(f"{scope}/weight", weight), x], f"{scope}/matmul")
         if bias is not None:
@@ -167,7 +185,7 @@ class GraphBuilder:
     def from_columns(self, name: str, width: int) -> Tensor:
         """Return the feature-major tensor of a plain `[width, B]` one."""
         if self.convolutions:
-            axes = self.constant("axes", np.array([0, 3], np.int64))
+            axes = self.constant("axes", np.array([0], np.int64))
             name = self._once("Unsqueeze", name, f"{name}/features", axes)
         return Tensor(name, np.arange(width), width)
 
@@ -177,7 +195,7 @@ class GraphBuilder:
             return self._once("Transpose", x.name, f"{x.name}/turned", perm=[1, 0])
         name = x.name
         if self.convolutions:
-            axes = self.constant("axes", np.array([0, 3], np.int64))
+            axes = self.constant("axes", np.array([0], np.int64))
             name = self._once("Squeeze", name, f"{name}/columns", axes)
         if x.place.size == x.size and bool((x.place == np.arange(x.size)).all()):
             return name
@@ -205,3 +223,19 @@ class GraphBuilder:
         if key not in self._turned:
             self._turned[key] = self.add(op, [source, *more], wanted, **attributes)
         return self._turned[key]
+
+    def _fill(self, tensor: onnx.TensorProto, name: str, array: NDArray[Any]) -> None:
+        """Give a tensor of the model, which nobody copies any more, its name and elements."""
+        from onnx import helper
+
+        tensor.name = name
+        tensor.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
+        tensor.dims.extend(array.shape)
+        little = array.dtype.newbyteorder("<")  # as ONNX has it
+        tensor.raw_data = array.astype(little, copy=False).tobytes()
+        self.constant_bytes += array.nbytes
+
+
+def _content(array: NDArray[Any]) -> bytes:
+    """Return what tells an array from others of its type and shape."""
+    return sha256(np.ascontiguousarray(array).data).digest()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from radixfmt.errors import UnsupportedError
+from radixfmt.export.apart import estimate as estimate_apart
 from radixfmt.export.graph import BATCH_MAJOR, FEATURE_MAJOR
 from radixfmt.export.lowerings import Estimate, Lowering, Setting, lowering
 from radixfmt.export.runs import runs
@@ -13,6 +15,9 @@ from radixfmt.export.runs import runs
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+    from radixfmt.export.apart import Cause
     from radixfmt.model.graph import Node
     from radixfmt.model.layer import Layer
     from radixfmt.model.network import Network
@@ -39,11 +44,18 @@ class Plan(NamedTuple):
     apart: bool = False
 
 
+class _Offer(NamedTuple):
+    """What one lowering would cost: its estimate, and float64 `[batches]` seconds."""
+
+    estimate: Estimate
+    seconds: NDArray[np.float64]
+
+
 def plan(
     network: Network,
     nodes: Sequence[Node],
     layers: Sequence[Layer],
-    apart: Mapping[int, str],
+    apart: Mapping[int, Cause],
     deep: Container[str],
     setting: Setting,
     *,
@@ -74,53 +86,73 @@ def plan(
     plans: dict[int, Plan] = {}
     for run in runs(network, nodes, apart, deep, feature_major=layout == FEATURE_MAJOR):
         members = list(dict.fromkeys(run.layers))
-        totals = {
-            form: sum(_cheapest(offers[i], tools, form)[1] for i in members)
-            for form in (BATCH_MAJOR, FEATURE_MAJOR)
-        }
-        totals[FEATURE_MAJOR] += sum(setting.costs.turn(w, setting.batch) for w in run.turns)
-        form = min((layout, BATCH_MAJOR, FEATURE_MAJOR), key=totals.__getitem__)
-        for i in members:
-            name, seconds = _cheapest(offers[i], tools, form)
-            why = offers[i][name].why + _rivals(offers[i], name, seconds)
-            plans.setdefault(i, Plan(name, form, offers[i][name], why))
-    for i, why in apart.items():
-        estimate = lowering["dense"]().estimate(layers[i].pattern, setting)
-        assert estimate is not None  # noqa: S101  dense expresses every pattern
-        plans[i] = Plan("dense", BATCH_MAJOR, estimate, f"{why}; {estimate.why}", apart=True)
+        turns = {FEATURE_MAJOR: sum((_turn(setting, width) for width in run.turns), np.zeros(1))}
+        chosen, totals = {}, {}
+        for form in dict.fromkeys((layout, BATCH_MAJOR, FEATURE_MAJOR)):
+            fitting = [_fitting(offers[i], tools, form) for i in members]
+            if all(fitting):
+                chosen[form] = [_least(seconds) for seconds in fitting]
+                best = (seconds[name] for seconds, name in zip(fitting, chosen[form], strict=True))
+                totals[form] = sum(best, turns.get(form, np.zeros(1)))
+        form = _least(totals)
+        for i, name in zip(members, chosen[form], strict=True):
+            why = offers[i][name].estimate.why + _rivals(offers[i], name)
+            plans.setdefault(i, Plan(name, form, offers[i][name].estimate, why))
+    for i, cause in apart.items():
+        name, found = estimate_apart(layers[i], cause, setting, wanted)
+        plans[i] = Plan(name, BATCH_MAJOR, found, found.why, apart=True)
     return [plans[i] for i in range(len(layers))]
 
 
-def _offers(layer: Layer, tools: Mapping[str, Lowering], setting: Setting) -> dict[str, Estimate]:
-    """Return the estimates of the lowerings that can express this layer."""
-    offers = {name: tool.estimate(layer.pattern, setting) for name, tool in tools.items()}
-    found = {name: estimate for name, estimate in offers.items() if estimate is not None}
-    if not found:
+def _offers(layer: Layer, tools: Mapping[str, Lowering], setting: Setting) -> dict[str, _Offer]:
+    """Return what the lowerings that can express this layer would cost."""
+    offers = {}
+    for name, tool in tools.items():
+        found = tool.estimate(layer.pattern, setting)
+        if found is None:
+            continue
+        seconds = [found.seconds]
+        for batch in setting.others:
+            there = None if found.at else tool.estimate(layer.pattern, _at(setting, batch))
+            seconds.append(found.at(batch) if found.at else there.seconds if there else np.inf)
+        offers[name] = _Offer(found, np.array(seconds))
+    if not offers:
         raise UnsupportedError(
             f"{layer.name}: cannot be lowered as {', '.join(tools)}",
             hint="use --lowering auto",
         )
-    return found
+    return offers
 
 
-def _cheapest(
-    offers: Mapping[str, Estimate], tools: Mapping[str, Lowering], layout: str
-) -> tuple[str, float]:
-    """Return the fastest lowering that takes this layout, and its seconds (inf if none does)."""
-    fitting = [name for name in offers if layout in tools[name].layouts]
-    return min(
-        ((name, offers[name].seconds) for name in fitting),
-        key=lambda offer: offer[1],
-        default=("", inf),
-    )
+def _at(setting: Setting, batch: int) -> Setting:
+    return setting._replace(batch=batch, others=())
 
 
-def _rivals(offers: Mapping[str, Estimate], name: str, seconds: float) -> str:
-    """Return how much longer the lowerings not chosen would take."""
+def _turn(setting: Setting, width: int) -> NDArray[np.float64]:
+    """Return the seconds of one transpose at each batch."""
+    batches = (setting.batch, *setting.others)
+    return np.array([setting.costs.turn(width, batch) for batch in batches])
+
+
+def _fitting(
+    offers: Mapping[str, _Offer], tools: Mapping[str, Lowering], layout: str
+) -> dict[str, NDArray[np.float64]]:
+    """Return the seconds of the lowerings that take this layout."""
+    return {name: offer.seconds for name, offer in offers.items() if layout in tools[name].layouts}
+
+
+def _least(seconds: Mapping[str, NDArray[np.float64]]) -> str:
+    """Return the name of what is fastest: over all batches, the one that falls behind least."""
+    fastest = np.min(list(seconds.values()), axis=0)
+    return min(seconds, key=lambda name: float((seconds[name] / fastest).max()))
+
+
+def _rivals(offers: Mapping[str, _Offer], name: str) -> str:
+    """Return how much longer the lowerings not chosen would take, at the first batch."""
     return "".join(
         f"; {other} {'would take' if ratio >= 1 else 'and its transposes lose, though it takes'} "
         f"{ratio:.1f}x as long"
-        for other, estimate in offers.items()
+        for other, offer in offers.items()
         if other != name
-        for ratio in [estimate.seconds / seconds]
+        for ratio in [offer.seconds[0] / offers[name].seconds[0]]
     )

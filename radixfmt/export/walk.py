@@ -108,9 +108,10 @@ class Walk:
         graph, layer, plan = self._graph, self._layers[index], self._plans[index]
         x, kind = self._tensor(source), self._types.get(source)
         deep = (rank(kind) or 0) > 2
-        if plan.apart or (deep and plan.layout != FEATURE_MAJOR):
+        if plan.apart or (deep and plan.lowering == "dense" and plan.layout != FEATURE_MAJOR):
             rows = graph.to_rows(x).name
-            return Tensor(apart.emit(graph, layer, rows, float_of(kind) or graph.dtype))
+            made = apart.emit(graph, layer, plan.estimate.form, rows, float_of(kind) or graph.dtype)
+            return Tensor(made)
         if deep:
             return self._deep(layer, plan, x.name, leading(self._types[source]))
         if plan.layout == FEATURE_MAJOR:
@@ -124,8 +125,9 @@ class Walk:
         graph, (n_in, n_out) = self._graph, layer.pattern.shape
         rows = graph.constant("rows", np.array([-1, n_in]))
         flat = Tensor(graph.add("Reshape", [x, rows], f"{layer.name}/rows"))
-        features = graph.to_features(flat, n_in)
-        made = lowering[plan.lowering]().emit(graph, layer, plan.estimate.form, features)
+        if plan.layout == FEATURE_MAJOR:
+            flat = graph.to_features(flat, n_in)
+        made = lowering[plan.lowering]().emit(graph, layer, plan.estimate.form, flat)
         if sizes is None:
             axes = graph.add("Shape", [x], f"{layer.name}/axes", start=0, end=-1)
             width = graph.constant("width", np.array([n_out]))

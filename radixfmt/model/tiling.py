@@ -1,44 +1,48 @@
 """Tiles of a pattern: groups of outputs that share inputs, found from the edges alone.
 
 Outputs whose input sets are equal are found by hashing the sets. Outputs whose sets overlap are
-put side by side (bands and windows, cyclic or strided, as in RadiX-Nets of large radix) and cut
-into tiles of equal size, each of which reads the union of its outputs' inputs.
+put side by side, by sorting (bands and windows, cyclic or strided) or along a chain of greatest
+overlap (whatever was permuted), and cut into tiles, each of which reads the union of its outputs'
+inputs. What is cheapest is left to the caller's own estimate.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radixfmt.model.tiles.classes import classes
+from radixfmt.model.tiles.cuts import cuts
+from radixfmt.model.tiles.sets import Sets
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from radixfmt.model.pattern import Pattern
 
-SIZES = (8, 16, 32, 64)
-"""Outputs per tile that are tried."""
-
-SAMPLE = 64
-"""Tiles looked at to guess the widest one before a tiling is made whole."""
+PARTS = 4
+"""Size classes at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tiling:
-    """Tiles of equal size that together hold every edge of a pattern.
+    """Tiles of equal size that together hold edges of a pattern, each of them once.
 
     Attributes:
         outputs: int64 `[groups, m]` output neurons; -1 is padding.
         inputs: int64 `[groups, k]` input neurons, ascending, then -1 as padding.
-        slots: int64 `[nnz]` where each edge's weight goes in a flat `[groups · m · k]` array.
+        slots: int64, where each edge's weight goes in a flat `[groups · m · k]` array.
+        edges: int64, which edges these are, ascending; None where they are all of the pattern's.
     """
 
     outputs: NDArray[np.int64]
     inputs: NDArray[np.int64]
     slots: NDArray[np.int64]
+    edges: NDArray[np.int64] | None = None
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -46,8 +50,11 @@ class Tiling:
         return self.outputs.shape[0], self.outputs.shape[1], self.inputs.shape[1]
 
     def place(self, n_out: int) -> NDArray[np.int64]:
-        """Return the row of each output neuron in the tiles' result, int64 `[n_out]`."""
-        place = np.empty(n_out, np.int64)
+        """Return the row of each output neuron in the tiles' result, int64 `[n_out]`.
+
+        An output that is in no tile gets -1.
+        """
+        place = np.full(n_out, -1, np.int64)
         flat = self.outputs.reshape(-1)
         used = np.flatnonzero(flat >= 0)
         place[flat[used]] = used
@@ -57,144 +64,74 @@ class Tiling:
         """Return `weights` (`[nnz]` or `[1]`) as dense tiles `[groups, m, k]` of `dtype`."""
         groups, m, k = self.size
         tiles = np.zeros(groups * m * k, dtype)
-        tiles[self.slots] = weights.astype(dtype)
+        chosen = weights if self.edges is None or weights.size == 1 else weights[self.edges]
+        tiles[self.slots] = chosen.astype(dtype)
         return tiles.reshape(groups, m, k)
 
 
-class _Cut(NamedTuple):
-    """A way to cut the outputs into tiles, not made yet."""
-
-    tile: NDArray[np.int64]  # [n_out] tile of each output
-    slot: NDArray[np.int64]  # [n_out] its place there
-    groups: int
-    m: int
-
-
 def tiling(pattern: Pattern, cost: Callable[[int, int, int], float]) -> Tiling:
-    """Return the cheapest tiling found.
+    """Return the cheapest tiling found in which all tiles have one size.
 
     Args:
-        pattern: any pattern; its edges are made whole.
+        pattern: with inputs and outputs; its edges are made whole.
         cost: seconds of (groups, outputs per group, inputs per group).
     """
-    edges = _Edges(pattern)
-    guesses = [(cost(cut.groups, cut.m, edges.widest(cut)), cut) for cut in _cuts(edges)]
-    guesses.sort(key=lambda guess: guess[0])
-    best: Tiling | None = None
-    seconds = np.inf
-    for guess, cut in guesses:
-        if guess >= seconds:
-            break
-        made = edges.make(cut)
-        if cost(*made.size) < seconds:
-            best, seconds = made, cost(*made.size)
-    assert best is not None  # noqa: S101  there is always the cut into equal sets
-    return best
+    return tilings(pattern, cost, 0.0, most=1)[0]
 
 
-class _Edges:
-    """The edges of a pattern and what the cuts ask of them."""
+def tilings(
+    pattern: Pattern,
+    cost: Callable[[int, int, int], float],
+    join: float,
+    *,
+    most: int = PARTS,
+) -> tuple[Tiling, ...]:
+    """Return the cheapest tilings found that together hold the pattern, one for each size.
 
-    def __init__(self, pattern: Pattern) -> None:
-        self.n_in, self.n_out = pattern.shape
-        self.indptr, self.indices = pattern.indptr, pattern.indices
-        self.fan_in = np.diff(self.indptr)
-
-    def sums(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the sum of `values` `[nnz]` over each output, modulo their type."""
-        totals = np.concatenate([np.zeros(1, values.dtype), np.cumsum(values, dtype=values.dtype)])
-        ends: NDArray[Any] = totals[self.indptr]
-        return np.diff(ends)
-
-    def labels(self) -> NDArray[np.int64]:
-        """Return int64 `[n_out]`, equal exactly where input sets are (up to 2^-64 chances).
-
-        A wrong match costs time, never a wrong result: tiles take the union of their sets.
-        """
-        code = np.random.Generator(np.random.Philox(key=0)).integers(
-            0, 2**64, self.n_in, np.uint64, endpoint=False
-        )
-        return np.unique(self.sums(code[self.indices]), return_inverse=True)[1].astype(np.int64)
-
-    def keys(self, cut: _Cut, outputs: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        """Return tile · n_in + input for the edges of `outputs`, by default of all."""
-        if outputs is None:
-            bases = np.repeat(cut.tile * self.n_in, self.fan_in)
-            return bases + self.indices.astype(np.int64, copy=False)
-        counts = self.fan_in[outputs]
-        ends = np.cumsum(counts)
-        within = np.arange(ends[-1] if ends.size else 0) - np.repeat(ends - counts, counts)
-        edges = np.repeat(self.indptr[outputs], counts) + within
-        bases = np.repeat(cut.tile[outputs] * self.n_in, counts)
-        chosen: NDArray[np.int64] = bases + self.indices[edges]
-        return chosen
-
-    def widest(self, cut: _Cut) -> int:
-        """Return the number of inputs of the widest tile, from a sample of tiles."""
-        sampled = np.zeros(cut.groups, bool)
-        sampled[np.linspace(0, cut.groups - 1, min(SAMPLE, cut.groups)).astype(np.int64)] = True
-        keys = _distinct(self.keys(cut, np.flatnonzero(sampled[cut.tile])))
-        return int(max(1, np.bincount(keys // self.n_in).max(initial=0)))
-
-    def make(self, cut: _Cut) -> Tiling:
-        """Return the tiling that `cut` describes."""
-        keys = self.keys(cut)
-        distinct = _distinct(keys)
-        widths = np.bincount(distinct // self.n_in, minlength=cut.groups)
-        starts = np.cumsum(widths) - widths
-        k = int(max(1, widths.max()))
-        tile = distinct // self.n_in
-        inputs = np.full((cut.groups, k), -1, np.int64)
-        inputs[tile, np.arange(distinct.size) - starts[tile]] = distinct % self.n_in
-        outputs = np.full((cut.groups, cut.m), -1, np.int64)
-        outputs[cut.tile, cut.slot] = np.arange(self.n_out)
-        row = (cut.tile * cut.m + cut.slot) * k - starts[cut.tile]
-        slots = np.searchsorted(distinct, keys) + np.repeat(row, self.fan_in)
-        return Tiling(outputs, inputs, slots)
+    Args:
+        pattern: with inputs and outputs; its edges are made whole.
+        cost: seconds of (groups, outputs per group, inputs per group).
+        join: seconds for joining the results of several sizes.
+        most: sizes at most.
+    """
+    sets = Sets(pattern)
+    best: tuple[float, list[NDArray[np.int64]]] = np.inf, []
+    chosen = np.zeros(0, np.int64)
+    for cut in cuts(sets, pattern.shape[0], cost):
+        tiles = int(cut.max()) + 1
+        m = np.bincount(cut, sets.outputs).astype(np.int64)
+        found = classes(m, sets.widths(cut, tiles), cost, join, most)
+        if found[0] < best[0]:
+            best, chosen = found, cut
+    return tuple(_made(pattern, sets, chosen, tiles) for tiles in best[1])
 
 
-def _cuts(edges: _Edges) -> Iterator[_Cut]:
-    """Yield ways to cut: along equal input sets, then through sorted windows."""
-    labels = edges.labels()
-    order = np.argsort(labels, kind="stable")
-    sizes = np.bincount(labels)
-    largest = int(sizes.max())
-    for m in {largest, *(size for size in SIZES if size < largest)}:
-        yield _cut(order, -(-sizes // m), sizes, m)
-    if largest * sizes.size == edges.n_out and largest >= SIZES[1] and np.ptp(edges.fan_in) == 0:
-        return  # nothing is padded and tiles are not narrow: no window can do better
-    first = np.zeros(edges.n_out, np.int64)
-    filled = edges.fan_in > 0
-    first[filled] = edges.indices[edges.indptr[:-1][filled]]
-    weight = edges.sums(edges.indices.astype(np.int64))
-    for stride in {1, _stride(edges.indices)}:
-        # windows that wrap all start at the first input: the more they wrap, the smaller the sum
-        order = np.lexsort((-weight, first, first % stride))
-        for m in SIZES:
-            if m < edges.n_out:
-                whole = np.array([edges.n_out])
-                yield _cut(order, -(-whole // m), whole, m)
+def _made(pattern: Pattern, sets: Sets, cut: NDArray[np.int64], tiles: NDArray[np.int64]) -> Tiling:
+    """Return the tiling of these tiles of a cut."""
+    number = np.full(int(cut.max()) + 1, -1, np.int64)
+    number[tiles] = np.arange(tiles.size)
+    of_output = number[cut][sets.label]
+    whole = bool((of_output >= 0).all())
+    chosen = np.flatnonzero(of_output >= 0)
+    # equal outputs side by side: the next layer often reads them together
+    order = chosen[np.lexsort((sets.label[chosen], of_output[chosen]))]
+    heights = np.bincount(of_output[chosen], minlength=tiles.size)
+    slot = np.zeros(of_output.size, np.int64)
+    slot[order] = np.arange(order.size) - np.repeat(np.cumsum(heights) - heights, heights)
+    outputs = np.full((tiles.size, int(heights.max())), -1, np.int64)
+    outputs[of_output[order], slot[order]] = order
 
-
-def _cut(
-    order: NDArray[np.int64], tiles: NDArray[np.int64], sizes: NDArray[np.int64], m: int
-) -> _Cut:
-    """Cut runs of `sizes` outputs, in this order, into `tiles` tiles each of at most m."""
-    within = np.arange(order.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    tile = np.empty(order.size, np.int64)
-    slot = np.empty(order.size, np.int64)
-    tile[order] = np.repeat(np.cumsum(tiles) - tiles, sizes) + within // m
-    slot[order] = within % m
-    return _Cut(tile, slot, int(tiles.sum()), m)
-
-
-def _stride(indices: NDArray[np.integer[Any]]) -> int:
-    """Return the commonest step between an edge's input and the next one's."""
-    steps = np.diff(indices[: 1 << 16])
-    return int(np.bincount(steps[steps > 0]).argmax()) if (steps > 0).any() else 1
-
-
-def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the distinct keys, ascending."""
-    ordered = np.sort(keys)
-    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if keys.size else ordered
+    fan_in = np.where(of_output >= 0, np.diff(pattern.indptr), 0)
+    edges = None if whole else np.flatnonzero(np.repeat(of_output >= 0, np.diff(pattern.indptr)))
+    indices = pattern.indices if edges is None else pattern.indices[edges]
+    keys = np.repeat(of_output << sets.bits, fan_in) | indices
+    held = sets.keys(number[cut])
+    held = held[held >= 0]  # those of other tiles
+    tile, source = held >> sets.bits, held & ((1 << sets.bits) - 1)
+    widths = np.bincount(tile, minlength=tiles.size)
+    starts = np.cumsum(widths) - widths
+    k = int(max(1, widths.max()))
+    inputs = np.full((tiles.size, k), -1, np.int64)
+    inputs[tile, np.arange(held.size) - starts[tile]] = source
+    row = (of_output * outputs.shape[1] + slot) * k - starts[of_output]
+    return Tiling(outputs, inputs, np.searchsorted(held, keys) + np.repeat(row, fan_in), edges)

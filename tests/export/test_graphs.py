@@ -29,7 +29,7 @@ def run(network, name, x, **options):
     from onnx.checker import check_model
 
     model = to_onnx(network, lowering=name, **options)
-    check_model(model, full_check=True)
+    check_model(model, full_check=not model.graph.sparse_initializer)
     with Session(model, device="cpu", threads=1) as session:
         return session.run(x)
 

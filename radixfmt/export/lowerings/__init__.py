@@ -26,12 +26,14 @@ class Setting(NamedTuple):
         target: "cpu" or "cuda".
         costs: speeds of that target.
         itemsize: bytes per weight in the model.
+        others: further batches, where the batch is open: the worst ratio of all decides.
     """
 
     batch: int
     target: str
     costs: Costs
     itemsize: int
+    others: tuple[int, ...] = ()
 
 
 class Estimate(NamedTuple):
@@ -42,12 +44,14 @@ class Estimate(NamedTuple):
         weight_bytes: of the weights and the indices of rows in the model.
         why: what speaks for it, for a person.
         form: whatever the lowering wants handed back when it emits the layer.
+        at: seconds of the same form at another batch; None where another estimate tells.
     """
 
     seconds: float
     weight_bytes: int
     why: str
     form: Any = None
+    at: Callable[[int], float] | None = None
 
 
 class Lowering(Protocol):
