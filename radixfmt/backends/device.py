@@ -14,22 +14,45 @@ DEVICES = ("auto", "cpu", "cuda")
 
 CUDA = "CUDAExecutionProvider"
 
+DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+
+L2_ATTRIBUTE = 38
+"""CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE of the driver's interface."""
+
+L2_BYTES = 50_000_000
+"""Second-level cache of an H100 or H200, assumed where the driver does not tell."""
+
 
 def cuda_problem() -> str | None:
     """Return why no CUDA device can be used, or None if the driver reports one.
 
     Asks the driver itself: onnxruntime-gpu lists the CUDA provider on machines without a GPU.
     """
-    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
-        driver: Any = ctypes.CDLL(name)
+        driver = _driver()
     except OSError:
-        return f"there is no NVIDIA driver here ({name} cannot be loaded)"
+        return f"there is no NVIDIA driver here ({DRIVER} cannot be loaded)"
     count = ctypes.c_int(0)
     status = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
     if status:
         return f"the NVIDIA driver answers with error {status}"
     return None if count.value else "the NVIDIA driver reports no device"
+
+
+def l2_bytes() -> int:
+    """Return the size of the first GPU's second-level cache."""
+    size, handle = ctypes.c_int(0), ctypes.c_int(0)
+    try:
+        driver = _driver()
+        failed = driver.cuInit(0) or driver.cuDeviceGet(ctypes.byref(handle), 0)
+        failed = failed or driver.cuDeviceGetAttribute(ctypes.byref(size), L2_ATTRIBUTE, handle)
+    except OSError:
+        return L2_BYTES
+    return L2_BYTES if failed or size.value <= 0 else size.value
+
+
+def _driver() -> Any:
+    return ctypes.CDLL(DRIVER)
 
 
 def resolve(device: str) -> str:

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from radixfmt.backends import backend
-from radixfmt.backends.device import CUDA, cores, onnxruntime, resolve
+from radixfmt.backends.binding import Bound, cuda_tile
+from radixfmt.backends.device import cores, resolve
+from radixfmt.backends.placement import Placement, placement
+from radixfmt.backends.precision import FLOAT32, TF32, check_precision
+from radixfmt.backends.runtime import ELEMENTS, loadable, served, start
 from radixfmt.backends.samples import TILE, checked, tile_for, tiles
-from radixfmt.errors import DeviceError, InputError, ParameterError, PathError, UnsupportedError
-from radixfmt.model.graph import ELEMENT_TYPES
-from radixfmt.model.network import Network
+from radixfmt.errors import InputError, ParameterError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-CUDA_TILE = 2048
-"""Rows per tile on CUDA: two layers' activations of 1024 neurons in a 50 MB second-level cache."""
+STEP = 32
+"""Rows by which tiles are shortened for several threads: with whole vectors of rows the numbers are
+the same, to the last bit, for every number of threads."""
 
-ELEMENTS = {
-    "tensor(float)": "float32",
-    "tensor(double)": "float64",
-    **{f"tensor({name})": name for name in ELEMENT_TYPES if not name.startswith("float")},
-    "tensor(float16)": "float16",
-}
+KEPT = 4
+"""Shapes of samples whose buffers on a GPU are kept."""
 
 
 @backend("ort")
@@ -38,7 +38,8 @@ class Session:
     The batch is cut into tiles of rows whose activations stay in cache; a model exported here that
     does not promise independent rows gets the batch whole. With several threads,
     each works on its own tiles over one single-threaded onnxruntime session, which lets go of
-    Python's lock while it computes: steadier than threads inside each small operator.
+    Python's lock while it computes: steadier than threads inside each small operator. On CUDA
+    tiles go through buffers that are bound once. What is said of CUDA has not run on a GPU yet.
 
     Args:
         source: a Network, a path to a `.rx.h5` or `.onnx` file, or an ONNX model or its bytes,
@@ -47,6 +48,8 @@ class Session:
         threads: None for all cores this process may use.
         lowering: how a network is exported; of a model that is settled.
         tile: rows per tile; None for the measured default.
+        precision: on CUDA also "tf32" (coarser products), or of a network "float16" or "bfloat16".
+        cuda_graph: on CUDA, record the kernels of a tile once and replay them.
 
     Attributes:
         provider: the execution provider, as onnxruntime reports it.
@@ -66,35 +69,43 @@ class Session:
         threads: int | None = None,
         lowering: str = "auto",
         tile: int | None = None,
+        precision: str = FLOAT32,
+        cuda_graph: bool = False,
     ) -> None:
         for name, value in (("threads", threads), ("tile", tile)):
             if value is not None and value < 1:
                 raise ParameterError(f"{name}: expected at least 1, got {value}")
         kind = resolve(device)
-        model = _model(source, lowering, kind)
-        self._session = _start(model, kind)
+        check_precision(precision, kind)
+        if cuda_graph and kind != "cuda":
+            raise ParameterError("cuda_graph: expected device cuda", hint="leave it out")
+        self._source = partial(
+            loadable, source, lowering=lowering, target=kind, precision=precision
+        )
+        model = self._source()
+        self._kind, self._tf32, self._cuda_graph = kind, precision == TF32, cuda_graph
+        self._session = start(model, kind, tf32=self._tf32, cuda_graph=cuda_graph)
         self.provider: str = self._session.get_providers()[0]
         self.threads = 1 if kind == "cuda" else threads or cores()
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if not inputs or not outputs:
-            raise UnsupportedError(
-                f"expected a model of inputs and outputs, got {len(inputs)} and {len(outputs)}"
-            )
-        for given in inputs:
-            if given.type not in ELEMENTS:
-                raise UnsupportedError(f"input {given.name!r}: {given.type} is not served")
-        self._inputs, self._outputs = inputs, outputs
-        self._input = inputs[0]
+        self._inputs, self._outputs = served(self._session)
+        self._input = self._inputs[0]
         metadata = self._session.get_modelmeta().custom_metadata_map
         width = next((n for n in reversed(self._input.shape) if isinstance(n, int)), 1)
-        # dense layers are bound by their weights, not by activations: never fewer rows than TILE
-        rows = TILE if metadata.get("radixfmt.lowering") == "dense" else tile_for(width)
-        self._tile = tile or (CUDA_TILE if kind == "cuda" else rows)
+        dense = metadata.get("radixfmt.lowering") == "dense"
+        if kind == "cuda":
+            self._tile = tile or cuda_tile(width, dense=dense)
+        else:  # dense layers are bound by their weights: never fewer rows than TILE
+            self._tile = tile or (TILE if dense else tile_for(width))
         self._axis = 1 if metadata.get("radixfmt.layout") == "feature-major" else 0
+        # tiles of one size only: the model's, or that of the recorded run
+        sizes = self._input.shape[self._axis : self._axis + 1]
+        self._sized = cuda_graph or (bool(sizes) and isinstance(sizes[0], int))
         self._independent = metadata.get("radixfmt.rows") != "together"
         if not self._independent and self.threads > 1:  # threads inside operators are what is left
-            self._session = _start(model, kind, self.threads)
+            self._session = start(model, kind, threads=self.threads)
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+        self._bound: dict[tuple[int, ...], Bound] = {}
+        self._graphs = 0
 
     def run(self, x: Any) -> NDArray[Any]:
         """Return the outputs of samples `x`.
@@ -108,53 +119,109 @@ class Session:
             UnsupportedError: onnxruntime fails on these samples, or the model has several inputs
                 or outputs.
         """
-        if self._session is None:
-            raise ParameterError("session: it is closed; expected an open one")
-        if len(self._inputs) != 1 or len(self._outputs) != 1 or not self._input.shape:
-            raise UnsupportedError(
-                f"expected a model of one input with rows and one output, got inputs "
-                f"{[i.name for i in self._inputs]} and outputs {[o.name for o in self._outputs]}",
-                hint="Session.run_named takes arrays by name",
-            )
+        self._check_open()
+        self._check_single()
         if not self._independent:
             y: NDArray[Any] = self.run_named({self._input.name: x})[self._outputs[0].name]
             return y
-        shape, axis = self._input.shape, self._axis
-        dtype = np.dtype(ELEMENTS[self._input.type])
-        if axis:
-            x = checked(x, None, dtype)
-            if x.shape[0] != shape[0]:
-                raise InputError(f"input: expected n_in = {shape[0]} rows, got {x.shape[0]}")
-        else:
-            width = shape[-1] if len(shape) > 1 and isinstance(shape[-1], int) else None
-            x = checked(x, width, dtype, rank=len(shape))
+        x, axis = self._samples(x), self._axis
         rows = x.shape[axis]
         if rows == 0:  # one sample tells the shape of what is then cut to none
-            blank = self._call(np.zeros([*x.shape[:axis], 1, *x.shape[axis + 1 :]], dtype))
+            blank = self._call(np.zeros([*x.shape[:axis], 1, *x.shape[axis + 1 :]], x.dtype))
             return blank[:, :0] if axis else blank[:0]
-        fixed = shape[axis] if isinstance(shape[axis], int) else None
-        tile = fixed or min(self._tile, -(-rows // self.threads))
-        before = (slice(None),) * axis
-        pieces = [(*before, slice(*ends)) for ends in tiles(rows, tile)]
-        if self._pool is None or len(pieces) == 1:
-            made = [self._call(x[piece]) for piece in pieces]
-        else:
-            made = list(self._pool.map(lambda piece: self._call(x[piece]), pieces))
-        return made[0] if len(made) == 1 else np.concatenate(made, axis)
+        pieces = [(*(slice(None),) * axis, slice(*ends)) for ends in self._cut(rows)]
+        if len(pieces) == 1:
+            return self._call(x)
+        whole: list[NDArray[Any]] = []
+        lock = Lock()
+
+        def work(piece: tuple[slice, ...]) -> None:
+            made = self._call(x[piece])
+            with lock:  # the first tile that is done tells the shape of all
+                if not whole:
+                    shape = [*made.shape[:axis], rows, *made.shape[axis + 1 :]]
+                    whole.append(np.empty(shape, made.dtype))
+            whole[0][piece] = made
+
+        # going through the map raises what a tile raised, and drops the tiles that wait
+        for _ in (map if self._pool is None else self._pool.map)(work, pieces):
+            pass
+        return whole[0]
+
+    def _samples(self, x: Any) -> NDArray[Any]:
+        """Return samples as the model takes them."""
+        shape, dtype = self._input.shape, np.dtype(ELEMENTS[self._input.type])
+        if self._axis:
+            found = checked(x, None, dtype)
+            if found.shape[0] != shape[0]:
+                raise InputError(f"input: expected n_in = {shape[0]} rows, got {found.shape[0]}")
+            return found
+        width = shape[-1] if len(shape) > 1 and isinstance(shape[-1], int) else None
+        return checked(x, width, dtype, rank=len(shape))
+
+    def _cut(self, rows: int) -> list[tuple[int, int]]:
+        """Return where tiles start and stop; no last one has a single row, which rounds apart."""
+        ends = list(tiles(rows, self._tile_of(rows)))
+        if len(ends) > 1 and rows - ends[-1][0] == 1 and not self._sized:
+            ends[-2:] = [(ends[-2][0], rows)]
+        return ends
+
+    def _tile_of(self, rows: int) -> int:
+        """Return how many of so many rows to run at a time."""
+        if self._sized:
+            size = self._input.shape[self._axis]
+            return size if isinstance(size, int) else self._tile
+        share = -(-rows // self.threads)
+        return min(self._tile, -(-share // STEP) * STEP)
 
     def _call(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Run one tile; one too short for a model of fixed batch is filled up with zeros."""
+        """Run one tile; one too short for the size that all must have is filled up with zeros."""
         axis, rows = self._axis, x.shape[self._axis]
-        fixed = self._input.shape[axis]
-        short = fixed - rows if isinstance(fixed, int) else 0
+        short = self._tile_of(rows) - rows if self._sized else 0
         if short:
             filling = [(0, short if i == axis else 0) for i in range(x.ndim)]
             x = np.pad(x, filling)
-        try:
-            y: NDArray[Any] = self._session.run(None, {self._input.name: x})[0]
-        except Exception as error:  # onnxruntime's own exceptions share no base but this one
-            raise UnsupportedError(f"onnxruntime fails on these samples: {error}") from error
+        if self._kind == "cuda":
+            bound = self._bound_to(x.shape)
+            bound.load(x)
+            bound.run()
+            y = bound.outputs()
+        else:
+            y = self._feed({self._input.name: x})[0]
         return y.take(range(rows), axis) if short else y
+
+    def bind(self, x: Any) -> Bound:
+        """Return the samples bound once where the model runs, for many runs without any copy.
+
+        On a CPU one thread runs them.
+
+        Args:
+            x: as `run` takes them, at least one row; of a fixed batch a multiple.
+
+        Raises:
+            InputError: another shape, or not numbers.
+            UnsupportedError: onnxruntime fails on these samples.
+        """
+        self._check_open()
+        self._check_single()
+        samples = self._samples(x)
+        rows, size = samples.shape[self._axis], self._input.shape[self._axis]
+        if rows == 0 or (isinstance(size, int) and rows % size):
+            raise InputError(f"input: expected rows, a multiple of {size}, got {rows}")
+        tile = samples.shape[0] if self._axis or not self._independent else self._tile_of(rows)
+        first, self._graphs = self._graphs, self._graphs + -(-samples.shape[0] // tile)
+        graph = first if self._cuda_graph else None
+        bound = Bound(self._session, self._kind, samples.shape, tile=tile, first_graph=graph)
+        bound.load(samples)
+        return bound
+
+    def _bound_to(self, shape: tuple[int, ...]) -> Bound:
+        """Return buffers for a tile, those of before where it had this shape."""
+        if shape not in self._bound:
+            while len(self._bound) >= KEPT:
+                del self._bound[next(iter(self._bound))]
+            self._bound[shape] = self.bind(np.zeros(shape, ELEMENTS[self._input.type]))
+        return self._bound[shape]
 
     def run_named(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """Return all outputs by name, for inputs by name, in one call: nothing is cut into tiles.
@@ -167,8 +234,7 @@ class Session:
             ParameterError: the session is closed.
             UnsupportedError: onnxruntime fails on these arrays.
         """
-        if self._session is None:
-            raise ParameterError("session: it is closed; expected an open one")
+        self._check_open()
         if arrays.keys() != {given.name for given in self._inputs}:
             raise InputError(
                 f"inputs: expected {[given.name for given in self._inputs]}, got {list(arrays)}"
@@ -177,11 +243,37 @@ class Session:
         for given in self._inputs:
             dtype = np.dtype(ELEMENTS[given.type])
             feeds[given.name] = checked(arrays[given.name], None, dtype, rank=len(given.shape))
+        found = self._feed(feeds)
+        return {output.name: y for output, y in zip(self._outputs, found, strict=True)}
+
+    def _check_open(self) -> None:
+        if self._session is None:
+            raise ParameterError("session: it is closed; expected an open one")
+
+    def _check_single(self) -> None:
+        if len(self._inputs) != 1 or len(self._outputs) != 1 or not self._input.shape:
+            raise UnsupportedError(
+                f"expected a model of one input with rows and one output, got inputs "
+                f"{[i.name for i in self._inputs]} and outputs {[o.name for o in self._outputs]}",
+                hint="Session.run_named takes arrays by name",
+            )
+
+    def _feed(self, feeds: Mapping[str, NDArray[Any]]) -> list[Any]:
         try:
-            found = self._session.run(None, feeds)
+            made: list[Any] = self._session.run(None, feeds)
         except Exception as error:  # onnxruntime's own exceptions share no base but this one
             raise UnsupportedError(f"onnxruntime fails on these samples: {error}") from error
-        return {output.name: y for output, y in zip(self._outputs, found, strict=True)}
+        return made
+
+    def placement(self) -> Placement:
+        """Return which nodes run on which provider, from the profile of a session made for it.
+
+        Raises:
+            ParameterError: the session is closed.
+            UnsupportedError: the model has several inputs, or fails on zeros.
+        """
+        self._check_open()
+        return placement(self._source(), self._kind, tf32=self._tf32)
 
     @property
     def layout(self) -> str:
@@ -198,6 +290,7 @@ class Session:
         """End the threads and let go of the model."""
         if self._pool is not None:
             self._pool.shutdown()
+        self._bound.clear()
         self._session = None
 
     def __enter__(self) -> Self:
@@ -205,67 +298,3 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _model(source: Any, lowering: str, target: str) -> bytes | str:
-    """Return what onnxruntime loads: the bytes of a model, or the path of an ONNX file."""
-    if isinstance(source, Network):
-        from radixfmt.export import to_onnx
-
-        content: bytes = to_onnx(source, lowering=lowering, target=target).SerializeToString()
-        return content
-    if isinstance(source, str | os.PathLike) and not os.fspath(source).endswith(".onnx"):
-        from radixfmt.storage import reader
-
-        with reader.open(source, verify=True) as network:
-            return _model(network, lowering, target)
-    if lowering != "auto":
-        raise ParameterError(
-            f"lowering: an ONNX model has its lowering already, got {lowering!r}",
-            hint="give the .rx.h5 file it was exported from",
-        )
-    if isinstance(source, str | os.PathLike):
-        if not os.path.isfile(source):  # noqa: PTH113  a PathLike of any kind
-            raise PathError(f"{os.fspath(source)}: there is no such file")
-        return os.fspath(source)
-    if hasattr(source, "SerializeToString"):
-        return bytes(source.SerializeToString())
-    if isinstance(source, bytes):
-        return source
-    raise ParameterError(
-        "source: expected a Network, a path, or an ONNX model or its bytes, got "
-        f"{type(source).__name__}"
-    )
-
-
-def _start(model: bytes | str, kind: str, threads: int = 1) -> Any:
-    """Return an onnxruntime session on `kind` and on nothing else."""
-    runtime = onnxruntime()
-    options = runtime.SessionOptions()
-    # not ALL: its NCHWc layout puts reorder nodes around every convolution
-    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    providers: list[Any] = ["CPUExecutionProvider"]
-    if kind == "cuda":
-        runtime.preload_dlls()
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        providers = [(CUDA, {"use_tf32": "0"})]
-    try:
-        session = runtime.InferenceSession(model, options, providers=providers)
-    except Exception as error:  # onnxruntime's own exceptions share no base but this one
-        if kind == "cuda":
-            raise DeviceError(
-                f"device cuda: onnxruntime cannot run this model there: {error}",
-                hint="use --device cpu",
-            ) from error
-        raise UnsupportedError(f"onnxruntime refuses the model: {error}") from error
-    used = session.get_providers()[0]
-    if kind == "cuda" and used != CUDA:
-        raise DeviceError(
-            f"device cuda: onnxruntime fell back to {used}",
-            hint="pip install 'radixfmt[gpu]' brings the CUDA libraries it needs",
-        )
-    return session

@@ -53,7 +53,8 @@ def reference(network: Network, x: Any) -> NDArray[np.float64]:
             made[:, start:stop] = matrix @ columns[:, start:stop]
         return made if bias is None else np.add(made, bias, out=made)
 
-    return np.ascontiguousarray(walk(network, samples.T, product).T)
+    columns: NDArray[np.float64] = walk(network, samples.T, product)
+    return np.ascontiguousarray(columns.T)
 
 
 @backend("scipy")
@@ -92,11 +93,16 @@ class ScipySession:
         y: NDArray[Any] | None = None
         for start, stop in tiles(rows, self._tile) if rows else [(0, 0)]:
             columns = np.ascontiguousarray(samples[start:stop].T)
-            made = walk(self._network, columns, self._product).T
+            made = self._walk(columns).T
             y = np.empty((rows, made.shape[1]), self._dtype) if y is None else y
             y[start:stop] = made
         assert y is not None  # noqa: S101  there is at least one tile
         return y
+
+    def _walk(self, columns: NDArray[Any]) -> NDArray[Any]:
+        """Return the outputs `[n_out, B]` of one tile."""
+        made: NDArray[Any] = walk(self._network, columns, self._product)
+        return made
 
     def _product(self, i: int, columns: NDArray[Any]) -> NDArray[Any]:
         matrix, bias = self._layers[i]

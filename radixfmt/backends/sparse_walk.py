@@ -13,15 +13,17 @@ from radixfmt.export.accepts import check_graph, check_weights
 from radixfmt.model.graph import ELEMENTWISE, topological_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import scipy.sparse as sp
     from numpy.typing import NDArray
 
+    from radixfmt.model.graph import Node
     from radixfmt.model.layer import Layer
     from radixfmt.model.network import Network
 
-    Product = Callable[[int, NDArray[Any]], NDArray[Any]]
+    Product = Callable[[int, Any], Any]
+    Activation = Callable[[Node, Any, Mapping[str, NDArray[Any]], bool], Any]
 
 
 def check(network: Network) -> None:
@@ -49,13 +51,19 @@ def check(network: Network) -> None:
             )
 
 
-def walk(network: Network, x: NDArray[Any], product: Product) -> NDArray[Any]:
+def _activated(node: Node, x: Any, tensors: Mapping[str, NDArray[Any]], last: bool) -> Any:
+    return activations.apply(node, x if last else x.copy(), tensors)
+
+
+def walk(network: Network, x: Any, product: Product, activation: Activation = _activated) -> Any:
     """Return the network's output, `[n_out, B]`, for `x`, `[n_in, B]`.
 
     Args:
         network: that `check` accepts.
         x: samples in columns; not changed.
         product: returns layer i applied to an array `[n, B]`, as a new array.
+        activation: returns a node applied to each element of an array, which it may overwrite if
+            the last argument says that nobody reads it any more.
 
     Raises:
         InputError: samples of another width than the layer that reads them.
@@ -78,8 +86,7 @@ def walk(network: Network, x: NDArray[Any], product: Product) -> NDArray[Any]:
                 raise InputError(f"input: expected n_in = {n_in} values, got {array.shape[0]}")
             made[node.outputs[0]] = product(node.layer, array)
         else:
-            array = array if last else array.copy()
-            made[node.outputs[0]] = activations.apply(node, array, network.tensors)
+            made[node.outputs[0]] = activation(node, array, network.tensors, last)
     return made[target]
 
 

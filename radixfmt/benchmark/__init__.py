@@ -8,29 +8,24 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from radixfmt.backends.precision import FLOAT32
 from radixfmt.benchmark.engines import Settings, engine
 from radixfmt.benchmark.job import Job
-from radixfmt.benchmark.process import WorkerProcess
-from radixfmt.benchmark.result import BenchResult
-from radixfmt.benchmark.workload import checked_rows, samples
+from radixfmt.benchmark.rounds import LEAST_SAMPLES, measured
 from radixfmt.errors import ParameterError
 from radixfmt.model.network import Network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from radixfmt.benchmark.result import BenchResult
+
 ENGINES = ("ort-auto", "ort-dense", "scipy")
 """Ours, the dense model ONNX Runtime would run instead, and the usual sparse library."""
-
-LEAST_SAMPLES = 3
-"""Steady samples of each engine, whatever the time budget."""
 
 
 def bench(
@@ -40,6 +35,7 @@ def bench(
     batch: int | Sequence[int] = 4096,
     threads: int = 1,
     device: str = "auto",
+    precision: str = FLOAT32,
     repeats: int = 20,
     time_budget: float = 60.0,
     seed: int = 0,
@@ -53,6 +49,7 @@ def bench(
         batch: rows per run, or several to measure one after the other.
         threads: threads each engine may use.
         device: "auto", "cpu" or "cuda", for the engines that can choose.
+        precision: on CUDA "tf32", "float16" or "bfloat16" in place of "float32".
         repeats: rounds; in each, every engine gives one steady sample.
         time_budget: seconds after which no further round starts, all batch sizes together and
             preparation included; at least `LEAST_SAMPLES` rounds are run.
@@ -76,18 +73,14 @@ def bench(
     steps = _Steps(len(batches) * len(names) * (1 + max(repeats, LEAST_SAMPLES)), progress)
     deadline = time.monotonic() + time_budget
     results = []
-    with TemporaryDirectory(prefix="radixfmt-bench-") as folder, ExitStack() as opened:
-        network, path = _both(network_or_path, Path(folder), opened)
+    with TemporaryDirectory(prefix="radixfmt-bench-") as folder:
+        path = _file(network_or_path, Path(folder))
         for i, rows in enumerate(batches):
             now = time.monotonic()
-            results += _measure(
-                network,
-                [
-                    Job(name, path, Settings(rows, threads, device), seed, f"{folder}/{name}.npy")
-                    for name in names
-                ],
-                Path(folder),
-                repeats=max(repeats, LEAST_SAMPLES),
+            settings = Settings(rows, threads, device, precision)
+            results += measured(
+                [Job(name, path, settings, seed, f"{folder}/{name}.npy") for name in names],
+                repeats=repeats,
                 deadline=now + (deadline - now) / (len(batches) - i),
                 step=steps.one,
             )
@@ -126,60 +119,12 @@ def _check(
         raise ParameterError(f"benchmark, time budget: expected seconds, got {time_budget}")
 
 
-def _both(
-    source: Network | str | os.PathLike[str], folder: Path, opened: ExitStack
-) -> tuple[Network, str]:
-    """Return the network and a file of it, making the one that is missing."""
-    from radixfmt.storage import reader, writer
+def _file(source: Network | str | os.PathLike[str], folder: Path) -> str:
+    """Return a file of the network, made here if there is none: workers read files."""
+    from radixfmt.storage import writer
 
-    if isinstance(source, Network):
-        path = folder / "network.rx.h5"
-        writer.write(path, source)
-        return source, str(path)
-    return opened.enter_context(reader.open(source)), os.fspath(source)
-
-
-def _measure(
-    network: Network,
-    jobs: Sequence[Job],
-    folder: Path,
-    *,
-    repeats: int,
-    deadline: float,
-    step: Callable[[], None],
-) -> list[BenchResult]:
-    """Return the results of jobs of one batch size, run in rounds."""
-    from radixfmt.backends.parity import parity
-    from radixfmt.backends.scipy import reference
-
-    settings = jobs[0].settings
-    rows = checked_rows(settings.batch)
-    expected = reference(network, samples(network, settings.batch, jobs[0].seed)[rows])
-    edges = network.nnz
-    with ExitStack() as stack:
-        workers = []
-        for job in jobs:  # one after the other: engines must not disturb each other's trials
-            workers.append(stack.enter_context(WorkerProcess(job, folder)))
-            step()
-        steady: list[list[int]] = [[] for _ in jobs]
-        while len(steady[0]) < repeats and (
-            len(steady[0]) < LEAST_SAMPLES or time.monotonic() < deadline
-        ):
-            for worker, taken in zip(workers, steady, strict=True):
-                taken.append(worker.run())
-                step()
-        return [
-            BenchResult(
-                engine=job.engine,
-                provider=worker.ready["provider"],
-                lowering=worker.ready["lowering"],
-                batch=settings.batch,
-                threads=settings.threads,
-                samples=worker.ready["samples"] | {"steady": taken},
-                edges=edges,
-                peak_bytes=worker.finish()["peak_bytes"],
-                parity=parity(np.load(job.outputs), expected),
-                config=worker.ready["config"],
-            )
-            for job, worker, taken in zip(jobs, workers, steady, strict=True)
-        ]
+    if not isinstance(source, Network):
+        return os.fspath(source)
+    path = folder / "network.rx.h5"
+    writer.write(path, source)
+    return str(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from radixfmt.backends.precision import FLOAT32
 from radixfmt.benchmark.environment import environment
 from radixfmt.errors import InputError
 
@@ -24,6 +25,7 @@ class Change:
     engine: str
     batch: int
     threads: int
+    precision: str
     before: float
     now: float
 
@@ -38,7 +40,8 @@ class Comparison:
     """What became of the engines of a baseline.
 
     Attributes:
-        changes: every result that has a counterpart of equal engine, batch and threads.
+        changes: every result that has a counterpart of equal engine, batch, threads
+            and precision.
         regressions: those that lost more than the tolerance.
         notes: what limits the comparison: another environment, results without counterpart.
     """
@@ -68,11 +71,13 @@ def baseline(
     """
     try:
         before = {
-            (str(r["engine"]), int(r["batch"]), int(r["threads"])): float(r["edges_per_second"])
+            _key(r["engine"], r["batch"], r["threads"], r.get("precision", FLOAT32)): float(
+                r["edges_per_second"]
+            )
             for r in old["results"]
         }
         there = dict(old["environment"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"baseline: expected the object `radixfmt bench --json` writes, got one where "
             f"{type(error).__name__}: {error}",
@@ -80,13 +85,18 @@ def baseline(
         ) from error
     changes, notes = [], _differences(there, environment() if here is None else here)
     for result in results:
-        key = (result.engine, result.batch, result.threads)
+        key = _key(result.engine, result.batch, result.threads, result.precision)
         if before.get(key, 0.0) > 0:
             changes.append(Change(*key, before[key], result.edges_per_second))
         else:
-            notes.append(f"{key[0]}, batch {key[1]}, threads {key[2]}: not in the baseline")
+            other = "" if result.precision == FLOAT32 else f", {result.precision}"
+            notes.append(f"{key[0]}, batch {key[1]}, threads {key[2]}{other}: not in the baseline")
     slower = tuple(change for change in changes if change.ratio < 1 - tolerance)
     return Comparison(tuple(changes), slower, tuple(notes))
+
+
+def _key(engine: Any, batch: Any, threads: Any, precision: Any) -> tuple[str, int, int, str]:
+    return str(engine), int(batch), int(threads), str(precision)
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from radixfmt.backends.device import cores
 from radixfmt.version import __version__
 
-PACKAGES = ("numpy", "scipy", "onnx", "onnxruntime", "onnxruntime-gpu", "torch")
+PACKAGES = ("numpy", "scipy", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino", "torch")
 
 
 def environment() -> dict[str, Any]:
@@ -67,13 +67,13 @@ def _memory() -> int | None:
 
 
 def _gpus() -> list[str]:
-    """Return the names of the GPUs an NVIDIA driver answers for."""
+    """Return name, driver and memory of the GPUs that an NVIDIA driver answers for."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
     try:
         answer = subprocess.run(
-            [program, "--query-gpu=name", "--format=csv,noheader"],
+            [program, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"],
             capture_output=True,
             text=True,
             timeout=10,

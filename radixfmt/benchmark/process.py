@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -33,16 +34,15 @@ class WorkerProcess:
     """A process with one engine at work; use it in a `with` block, which ends the process.
 
     Args:
-        job: what the worker does.
-        folder: for its stderr.
+        job: what the worker does; its stderr goes beside the outputs.
 
     Raises:
         RadixfmtError: what the engine refused, of its own class, or that the process died.
     """
 
-    def __init__(self, job: Job, folder: Path) -> None:
+    def __init__(self, job: Job) -> None:
         self._engine = job.engine
-        self._log = folder / f"{job.engine}.stderr"
+        self._log = Path(f"{job.outputs}.stderr")
         threads = dict.fromkeys(THREAD_VARIABLES, str(job.settings.threads))
         # the worker must find the package where this process found it
         home = str(Path(radixfmt.__file__).parents[1])
@@ -67,14 +67,17 @@ class WorkerProcess:
         return int(self._ask("run")["ns"])
 
     def finish(self) -> dict[str, Any]:
-        """Write the outputs of the checked rows and return `{peak_bytes}`."""
+        """Write the outputs of the checked rows and return `{peak_bytes, placement}`."""
         answer: dict[str, Any] = self._ask("finish")["finished"]
         return answer
 
     def kill(self) -> None:
         """End the process and wait until it is gone."""
         self._process.kill()
-        self._process.communicate()  # closes the pipes too
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):  # what was not yet said is lost
+                pipe.close()  # type: ignore[union-attr]  # opened as pipes above
+        self._process.wait()
 
     def __enter__(self) -> Self:
         return self

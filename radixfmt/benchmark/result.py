@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radixfmt.backends.precision import FLOAT32
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -32,7 +34,10 @@ class BenchResult:
         edges: nonzero weights of the network.
         peak_bytes: largest resident memory of the engine's process, None where unknown.
         parity: distance from the float64 reference on some rows of the batch.
-        config: what the engine chose for itself (tile, layout, runs per sample).
+        config: what the engine chose for itself (tile, layout, runs per sample), and what it could
+            not try.
+        precision: of the arithmetic, "float32" unless another was asked for.
+        placement: of onnxruntime's engines, provider → operator → nodes, and copies between.
     """
 
     engine: str
@@ -45,6 +50,8 @@ class BenchResult:
     peak_bytes: int | None
     parity: Parity
     config: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = FLOAT32
+    placement: Mapping[str, Any] | None = None
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -72,7 +79,7 @@ class BenchResult:
         return statistics.median(theirs / ours for theirs, ours in pairs)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the stable keys of `radixfmt bench --json`, then `edges` and `config`."""
+        """Return the stable keys of `radixfmt bench --json`, then those beyond them."""
         return {
             "engine": self.engine,
             "provider": self.provider,
@@ -86,4 +93,6 @@ class BenchResult:
             "parity": {"max_abs": self.parity.max_abs, "max_rel": self.parity.max_rel},
             "edges": self.edges,
             "config": dict(self.config),
+            "precision": self.precision,
+            "placement": self.placement,
         }

@@ -10,8 +10,8 @@ from __future__ import annotations
 import gc
 import json
 import os
-import sys
 from contextlib import suppress
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter_ns
@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
+from radixfmt.backends.device import resolve
 from radixfmt.benchmark.clock import Clock
-from radixfmt.benchmark.engines import TILE, Ready, Settings, engine
+from radixfmt.benchmark.engines import TILE, Ready, Settings, Work, engine
 from radixfmt.benchmark.job import Job
 from radixfmt.benchmark.memory import peak_bytes
 from radixfmt.benchmark.workload import checked_rows, samples
@@ -46,8 +47,11 @@ def main() -> None:
     """Do one job over stdin and stdout."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints goes to stderr, not into the conversation
+    source = os.fdopen(os.dup(0), encoding="utf-8")
+    with Path(os.devnull).open("rb") as nothing:  # a forked child may close what it thinks is stdin
+        os.dup2(nothing.fileno(), 0)
     messages: SimpleQueue[Any] = SimpleQueue()
-    Thread(target=_listen, args=(messages,), daemon=True).start()
+    Thread(target=_listen, args=(source, messages), daemon=True).start()
     try:
         _serve(messages.get, channel)
     except RadixfmtError as error:
@@ -55,9 +59,9 @@ def main() -> None:
         _say(channel, {"error": problem | {"code": error.code}})
 
 
-def _listen(messages: SimpleQueue[Any]) -> None:
+def _listen(source: TextIO, messages: SimpleQueue[Any]) -> None:
     """Pass on what the parent says; when it has said its last, end the process at once."""
-    for line in sys.stdin:
+    for line in source:
         messages.put(json.loads(line))
     os._exit(0)
 
@@ -70,18 +74,19 @@ def _say(channel: TextIO, message: Mapping[str, Any]) -> None:
 def _serve(hear: Callable[[], Any], channel: TextIO) -> None:
     message = hear()
     job = Job(**message | {"settings": Settings(**message["settings"])})
-    config = _fastest_config(job)
+    config, refused = _fastest_config(job)
     ready, x, clock = _prepare(job, config)
     with clock("first"):
-        y = ready.run(x)
-    runs = max(1, SAMPLE_NS // max(1, _time(ready, x)))
+        work = ready.work(x)
+        work.run()
+    runs = max(1, SAMPLE_NS // max(1, _time(work)))
     _say(
         channel,
         {
             "ready": {
                 "provider": ready.provider,
                 "lowering": ready.lowering,
-                "config": {**config, "runs_per_sample": runs},
+                "config": {**config, "runs_per_sample": runs, **refused},
                 "samples": clock.samples,
             }
         },
@@ -89,15 +94,18 @@ def _serve(hear: Callable[[], Any], channel: TextIO) -> None:
     while hear() == "run":
         start = perf_counter_ns()
         for _ in range(runs):
-            y = ready.run(x)
+            work.run()
         _say(channel, {"ns": (perf_counter_ns() - start) // runs})
-    np.save(job.outputs, y[checked_rows(job.settings.batch)])
-    _say(channel, {"finished": {"peak_bytes": peak_bytes()}})
+    np.save(job.outputs, work.outputs()[checked_rows(job.settings.batch)])
+    peak = peak_bytes()  # before the second session that tells the placement
+    del work
+    found = None if ready.placement is None else ready.placement().as_json()
+    _say(channel, {"finished": {"peak_bytes": peak, "placement": found}})
 
 
 def _prepare(job: Job, config: Mapping[str, Any]) -> tuple[Ready, NDArray[np.float32], Clock]:
     """Return the engine at work on the file, its samples, and the phases until here."""
-    _rehearse(job)
+    _rehearse(job, config)
     clock = Clock()
     with clock("read"):
         network = read(job.path, verify=True)
@@ -105,42 +113,63 @@ def _prepare(job: Job, config: Mapping[str, Any]) -> tuple[Ready, NDArray[np.flo
     return engine[job.engine](network, job.settings, config, clock), x, clock
 
 
-def _rehearse(job: Job) -> None:
+def _rehearse(job: Job, config: Mapping[str, Any]) -> None:
     """Run a network of two neurons once: phases then time the work, not the imports."""
     tiny = chain([Layer("tiny", Pattern.explicit((2, 2), [0, 2, 4], [0, 1, 0, 1]), 1.0)])
-    config = engine.facts(job.engine)["configs"][0]
     with suppress(RadixfmtError):  # what is really wrong shows with the real network
         ready = engine[job.engine](tiny, job.settings, config, Clock())
-        ready.run(np.ones((2, 2), np.float32))
+        ready.work(np.ones((2, 2), np.float32)).run()
 
 
-def _fastest_config(job: Job) -> Mapping[str, Any]:
-    """Return the config under which this engine is fastest on this job.
+def _configs(job: Job) -> tuple[Mapping[str, Any], ...]:
+    """Return the configs to try for this job."""
+    facts = engine.facts(job.engine)
+    known: tuple[Mapping[str, Any], ...] = facts["configs"]
+    if "cuda_configs" in facts and resolve(job.settings.device) == "cuda":
+        known = facts["cuda_configs"]
+    # a tile that holds the whole batch is no other config than no tile
+    return tuple(c for c in known if (c.get("tile") or 0) < job.settings.batch) or known
+
+
+def _fastest_config(job: Job) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Return the config under which this engine is fastest on this job, and what was refused.
 
     Each is set up, timed and let go before the next, so that the peak memory is that of one.
+
+    Raises:
+        RadixfmtError: every config is refused.
     """
-    known: tuple[Mapping[str, Any], ...] = engine.facts(job.engine)["configs"]
-    # a tile that holds the whole batch is no other config than no tile
-    configs = [c for c in known if (c.get("tile") or 0) < job.settings.batch] or known
+    configs = _configs(job)
     if len(configs) == 1:
-        return configs[0]
-    taken = []
-    for config in configs:
-        ready, x, _ = _prepare(job, config)
-        ready.run(x[:TILE])
-        runs = [_time(ready, x)]
-        while len(runs) < 3 and sum(runs) < TRIAL_NS:
-            runs.append(_time(ready, x))
-        taken.append(min(runs))
-        del ready, x
+        return configs[0], {}
+    taken, refused = {}, {}
+    for i, config in enumerate(configs):
+        try:
+            taken[i] = _trial(job, config)
+        except RadixfmtError as error:
+            if i == len(configs) - 1 and not taken:
+                raise
+            refused[json.dumps(config)] = str(error)
         gc.collect()
-    return configs[int(np.argmin(taken))]
+    fastest = configs[min(taken, key=taken.__getitem__)]
+    return fastest, {"refused": refused} if refused else {}
 
 
-def _time(ready: Ready, x: NDArray[np.float32]) -> int:
+def _trial(job: Job, config: Mapping[str, Any]) -> int:
+    """Return the nanoseconds of the fastest of up to three runs."""
+    ready, x, _ = _prepare(job, config)
+    ready.work(x[:TILE]).run()
+    work = ready.work(x)
+    runs = [_time(work)]
+    while len(runs) < 3 and sum(runs) < TRIAL_NS:
+        runs.append(_time(work))
+    return min(runs)
+
+
+def _time(work: Work) -> int:
     """Return the nanoseconds of one run."""
     start = perf_counter_ns()
-    ready.run(x)
+    work.run()
     return perf_counter_ns() - start
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radixfmt.backends.precision import FLOAT32, PRECISIONS
 from radixfmt.cli.options import device_option, overwritable, spoken, threads_option
 from radixfmt.export.lowerings import lowering as lowerings
 
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     help=f"How onnxruntime gets the layers: auto, {', '.join(lowerings)}.",
 )  # fmt: skip
 @device_option
+@click.option(
+    "--precision", type=click.Choice(PRECISIONS), default=FLOAT32, show_default=True,
+    help="Of the arithmetic; others than float32 are for CUDA.",
+)  # fmt: skip
 @threads_option
 @overwritable
 @spoken
@@ -106,7 +111,8 @@ def _reference(file: str, source: str, **settings: Any) -> tuple[NDArray[Any], f
     from radixfmt.converters.samples import read_samples
     from radixfmt.storage.reader import open  # noqa: A004  the public name is rx.open
 
-    for name, usual in (("device", ("auto", "cpu")), ("lowering", ("auto",))):
+    usually = {"device": ("auto", "cpu"), "lowering": ("auto",), "precision": (FLOAT32,)}
+    for name, usual in usually.items():
         if settings[name] not in usual:
             raise click.UsageError(f"--{name} is for --backend ort, got {settings[name]!r}")
     with open(file, verify=True) as network:

@@ -56,8 +56,7 @@ def plot(
         MissingDependencyError: matplotlib is not installed.
     """
     draw = plot_kind[kind]
-    if Path(target).suffix.lower() not in SUFFIXES:
-        raise ParameterError(f"{target}: expected a name that ends in {' or '.join(SUFFIXES)}")
+    check_suffix(target)
     if columns is not None and (type(columns) is not int or columns < 1):
         raise ParameterError(f"columns: expected an integer of at least 1, got {columns!r}")
     if not networks or (layers is not None and not layers):
@@ -73,7 +72,7 @@ def plot(
             hint="name fewer layers, say --layers 0,1",
         )
     check_target(target, overwrite=overwrite)
-    figure = _figure(across, len(rows))
+    figure = new_figure(PANEL * across, PANEL * len(rows))
     grid = figure.subplots(len(rows), across, squeeze=False)
     for axes_row, row in zip(grid, rows, strict=True):
         for axes, (name, network, i) in zip(axes_row, row, strict=False):
@@ -81,8 +80,17 @@ def plot(
             axes.set_title(f"{name}, layer {i}", size=8, parse_math=False)
         for axes in axes_row[len(row) :]:
             axes.set_axis_off()
-    with replacing(target, overwrite=overwrite) as path:
-        path.write_bytes(_rendered(figure, Path(target).suffix.lower()[1:]))
+    write(figure, target, overwrite=overwrite)
+
+
+def check_suffix(target: str) -> None:
+    """Check that a picture can be written under this name.
+
+    Raises:
+        ParameterError: another suffix than those of `SUFFIXES`.
+    """
+    if Path(target).suffix.lower() not in SUFFIXES:
+        raise ParameterError(f"{target}: expected a name that ends in {' or '.join(SUFFIXES)}")
 
 
 def _chosen(title: str, network: Network, layers: Sequence[int] | None) -> list[int]:
@@ -95,7 +103,12 @@ def _chosen(title: str, network: Network, layers: Sequence[int] | None) -> list[
     return list(layers)
 
 
-def _figure(columns: int, rows: int) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """Return an empty matplotlib figure of this many inches.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -103,15 +116,16 @@ def _figure(columns: int, rows: int) -> Any:
             "pictures need matplotlib, which is not installed",
             hint="pip install 'radixfmt[plot]'",
         ) from None
-    return Figure((PANEL * columns, PANEL * rows), layout="constrained")
+    return Figure((width, height), layout="constrained")
 
 
-def _rendered(figure: Any, form: str) -> bytes:
-    """Return the picture's bytes, free of times and random names."""
+def write(figure: Any, target: str, *, overwrite: bool) -> None:
+    """Write a figure in the form its suffix names, free of times and random names."""
     import matplotlib as mpl
 
-    buffer = io.BytesIO()
+    buffer, form = io.BytesIO(), Path(target).suffix.lower()[1:]
     with mpl.rc_context({"svg.hashsalt": "radixfmt", "svg.fonttype": "path"}):
         metadata = {"Date": None} if form == "svg" else {"Software": None}
         figure.savefig(buffer, format=form, dpi=150, metadata=metadata)
-    return buffer.getvalue()
+    with replacing(target, overwrite=overwrite) as path:
+        path.write_bytes(buffer.getvalue())

@@ -39,6 +39,23 @@ def fussy(network, settings, config, clock):
         return x * 2
     return Ready(run, "fake", "none")
 
+@engine("picky-fake", configs=({"way": "refused"}, {"way": "taken"}))
+def picky(network, settings, config, clock):
+    if config["way"] == "refused":
+        raise MissingDependencyError("this way is closed")
+    return Ready(lambda x: x * 2, "fake", "none")
+
+@engine("forking-fake", configs=({},))
+def forking(network, settings, config, clock):
+    import multiprocessing
+    def run(x):
+        child = multiprocessing.get_context("fork").Process(target=int)
+        child.start()
+        child.join(20)
+        assert child.exitcode == 0
+        return x * 2
+    return Ready(run, "fake", "none")
+
 @engine("dying-fake", configs=({},))
 def dying(network, settings, config, clock):
     def run(x):
@@ -61,7 +78,7 @@ def sleepy(network, settings, config, clock):
 def missing(network, settings, config, clock):
     raise MissingDependencyError("nothing is not installed", hint="pip install nothing")
 """
-FAKES = ("first", "second", "fussy", "dying", "sleepy", "missing")
+FAKES = ("first", "second", "fussy", "picky", "forking", "dying", "sleepy", "missing")
 
 
 @pytest.fixture(scope="session")

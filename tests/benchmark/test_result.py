@@ -56,6 +56,15 @@ def test_baseline_matches_engine_batch_and_threads(result):
     )
 
 
+def test_baseline_matches_precision_and_takes_files_from_before_there_was_one(result):
+    before = old(result("ort-auto", 1.0))
+    del before["results"][0]["precision"]
+    now = [result("ort-auto", 9.0, precision="tf32"), result("ort-auto", 1.0)]
+    found = baseline(before, now, here=HERE)
+    assert [c.precision for c in found.changes] == ["float32"]
+    assert found.notes == ("ort-auto, batch 100, threads 1, tf32: not in the baseline",)
+
+
 def test_baseline_notes_another_environment(result):
     before = old(result("ort-auto", 1.0), cpu="another CPU")
     found = baseline(before, [result("ort-auto", 1.0)], here=HERE)

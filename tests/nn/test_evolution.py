@@ -77,6 +77,19 @@ def test_prune_keeps_the_largest_of_both_kinds_of_layers(scope):
     assert int(module[5].weight.count_nonzero()) == edged(module)["5"].pattern.nnz
 
 
+def test_edges_change_while_the_last_loss_is_held():
+    for dtype in (torch.float32, torch.float64):
+        module = SparseLinear(pattern(20, 6), dtype=dtype)
+        loss = module(torch.ones(2, 20)).sum()
+        loss.backward()
+        rx.nn.prune_(module, 0.9)
+        again = module(torch.ones(2, 20)).sum()
+        again.backward()
+        assert module.weights.dtype == dtype
+        assert torch.equal(module.weights.grad, torch.full_like(module.weights, 2))
+        assert float(loss.detach()) != float(again.detach())
+
+
 def test_gradual_pruning_while_training():
     module = model()
     optimizer = torch.optim.Adam(module.parameters(), lr=0.01)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from radixfmt.backends.precision import FLOAT32
 from radixfmt.registry import Registry
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from radixfmt.backends.placement import Placement
     from radixfmt.benchmark.clock import Clock
     from radixfmt.model.network import Network
 
@@ -32,11 +34,38 @@ class Settings:
         batch: rows per run.
         threads: threads to use.
         device: "auto", "cpu" or "cuda".
+        precision: of the arithmetic, for the engines that can choose.
     """
 
     batch: int
     threads: int
     device: str
+    precision: str = FLOAT32
+
+
+class Work(Protocol):
+    """Samples in the place where an engine computes."""
+
+    def run(self) -> None:
+        """Compute the outputs, to the end."""
+
+    def outputs(self) -> NDArray[Any]:
+        """Return the outputs of the last run, in the host's memory."""
+
+
+class Calls:
+    """Samples in the host's memory, for engines that compute there."""
+
+    def __init__(self, function: Callable[[NDArray[Any]], NDArray[Any]], x: NDArray[Any]) -> None:
+        self._function, self._x = function, x
+
+    def run(self) -> None:
+        """Compute the outputs."""
+        self._y = self._function(self._x)
+
+    def outputs(self) -> NDArray[Any]:
+        """Return them."""
+        return self._y
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +76,20 @@ class Ready:
         run: float32 `[batch, …]` → float32 `[batch, …]`.
         provider: what does the work, read back from the runtime.
         lowering: how the layers are expressed; several are joined by "+".
+        bind: places samples where they are computed with, for engines that do not compute in the
+            host's memory: their runs copy nothing.
+        placement: tells which nodes of a model run on which provider, where that can be asked.
     """
 
-    run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    run: Callable[[NDArray[np.float32]], NDArray[Any]]
     provider: str
     lowering: str
+    bind: Callable[[NDArray[np.float32]], Work] | None = None
+    placement: Callable[[], Placement] | None = None
+
+    def work(self, x: NDArray[np.float32]) -> Work:
+        """Return samples ready to be run."""
+        return Calls(self.run, x) if self.bind is None else self.bind(x)
 
 
 class Engine(Protocol):
@@ -64,4 +102,5 @@ class Engine(Protocol):
 
 
 engine: Registry[Engine] = Registry("engine", __name__)
-"""Registered with the fact `configs`: JSON objects to try, one of which is used."""
+"""Registered with the fact `configs`: JSON objects to try, one of which is used; `cuda_configs` in
+their place on CUDA."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 CONFIGS = ({"tile": None}, {"tile": TILE})
 """The whole batch at once, or in tiles that stay in cache; the faster one counts."""
 
+CUDA_CONFIGS = ({"tile": None}, {"tile": 16 * TILE})
+
 
 @engine("scipy", configs=CONFIGS)
 def scipy(network: Network, settings: Settings, config: Mapping[str, Any], clock: Clock) -> Ready:
@@ -26,13 +28,24 @@ def scipy(network: Network, settings: Settings, config: Mapping[str, Any], clock
     return Ready(session.run, session.provider, "csr")
 
 
-@engine("torch-csr", configs=CONFIGS)
-def torch(network: Network, settings: Settings, config: Mapping[str, Any], clock: Clock) -> Ready:
-    """Return torch's CSR, MKL's on most builds."""
-    from radixfmt.backends.torch import TorchSession
+@engine("cupy-csr", configs=CUDA_CONFIGS)
+def cupy(network: Network, settings: Settings, config: Mapping[str, Any], clock: Clock) -> Ready:
+    """Return cupy's CSR, cuSPARSE's, on the first GPU."""
+    from radixfmt.backends.cupy import CupySession
+
+    tile = config["tile"] or settings.batch
+    with clock("build"):
+        session = CupySession(network)
+    return Ready(session.run, session.provider, "csr", lambda x: session.bind(x, tile))
+
+
+@engine("ort-sparse-to-dense-matmul", configs=CONFIGS)
+def sparse_to_dense(
+    network: Network, settings: Settings, config: Mapping[str, Any], clock: Clock
+) -> Ready:
+    """Return ONNX Runtime's own sparse operator, which works on one CPU thread."""
+    from radixfmt.backends.sparse_to_dense import SparseToDenseSession
 
     with clock("build"):
-        session = TorchSession(
-            network, tile=config["tile"] or settings.batch, threads=settings.threads
-        )
-    return Ready(session.run, session.provider, "csr")
+        session = SparseToDenseSession(network, tile=config["tile"] or settings.batch)
+    return Ready(session.run, session.provider, "SparseToDenseMatMul")

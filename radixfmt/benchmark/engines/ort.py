@@ -1,10 +1,12 @@
-"""ONNX Runtime: as `Session` runs a network, and with one lowering for all layers."""
+"""ONNX Runtime: as `Session` runs a network, and with each lowering for all layers."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from radixfmt.benchmark.engines import TILE, Ready, Settings, engine
+from radixfmt.export.lowerings import lowering
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,58 +16,58 @@ if TYPE_CHECKING:
 
 BATCH_MAJOR, FEATURE_MAJOR = "batch-major", "feature-major"
 
-DENSE_CONFIGS = (
+DENSE = (
     {"layout": BATCH_MAJOR, "tile": None},
     {"layout": BATCH_MAJOR, "tile": TILE},
     {"layout": BATCH_MAJOR, "tile": 4 * TILE},  # a few percent faster on some machines
     {"layout": FEATURE_MAJOR, "tile": None},
     {"layout": FEATURE_MAJOR, "tile": TILE},
 )
+"""The dense model in its faster layout, tiled or not; the others run as a Session runs them."""
+
+CUDA: tuple[dict[str, Any], ...] = ({}, {"tile": None}, {"cuda_graph": True})
+"""The Session's tile, the whole batch at once, and recorded kernels in place of launches."""
 
 
-@engine("ort-auto", configs=({},))
-def auto(network: Network, settings: Settings, config: Mapping[str, Any], clock: Clock) -> Ready:
-    """Return what a user of `Session` gets: the planner's lowerings, the Session's tile."""
-    return _ready(network, settings, clock, lowering="auto", **config)
-
-
-@engine("ort-blocked", configs=({},))
-def blocked(network: Network, settings: Settings, config: Mapping[str, Any], clock: Clock) -> Ready:
-    """Return every layer as gathered blocks, whatever the planner thinks of that."""
-    return _ready(network, settings, clock, lowering="blocked", **config)
-
-
-@engine("ort-dense", configs=DENSE_CONFIGS)
-def dense(network: Network, settings: Settings, config: Mapping[str, Any], clock: Clock) -> Ready:
-    """Return the model one would run without sparsity, in its faster layout, tiled or not."""
-    return _ready(network, settings, clock, lowering="dense", **config)
-
-
-def _ready(
+def run(
     network: Network,
     settings: Settings,
+    config: Mapping[str, Any],
     clock: Clock,
     *,
     lowering: str,
-    layout: str = BATCH_MAJOR,
-    **tiling: int | None,
 ) -> Ready:
-    """Return a session; a `tile` of None is the whole batch, none given is the Session's own."""
+    """Return a session, its layers all of one lowering or, of "auto", as the planner chooses.
+
+    A `tile` of None is the whole batch, none given is the Session's own.
+    """
     from radixfmt.backends.device import resolve
     from radixfmt.backends.ort import Session
+    from radixfmt.backends.precision import narrowed
     from radixfmt.export import export
 
+    layout = config.get("layout", BATCH_MAJOR)
+    target = resolve(settings.device)
     with clock("lower"):
-        target = resolve(settings.device)
         exported = export(network, lowering=lowering, target=target, layout=layout)
+        model = narrowed(exported.model, settings.precision)
     with clock("build"):
         session = Session(
-            exported.model,
+            model,
             device=settings.device,
             threads=settings.threads,
-            tile=(tiling["tile"] or settings.batch) if tiling else None,
+            tile=(config["tile"] or settings.batch) if "tile" in config else None,
+            precision=settings.precision,
+            cuda_graph=config.get("cuda_graph", False),
         )
     names = "+".join(sorted({choice.lowering for choice in exported.layers}))
+    bind = session.bind if target == "cuda" else None
     if layout == FEATURE_MAJOR:
-        return Ready(lambda x: session.run(x.T).T, session.provider, names)
-    return Ready(session.run, session.provider, names)
+        turned = lambda x: session.run(x.T).T  # noqa: E731
+        return Ready(turned, session.provider, names, None, session.placement)
+    return Ready(session.run, session.provider, names, bind, session.placement)
+
+
+for name in ("auto", *lowering):
+    configs = DENSE if name == "dense" else ({},)
+    engine(f"ort-{name}", configs=configs, cuda_configs=CUDA)(partial(run, lowering=name))
