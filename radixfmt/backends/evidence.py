@@ -10,6 +10,7 @@ from radixfmt.backends.evaluator import evaluate
 from radixfmt.backends.layer_products import TooLargeError
 from radixfmt.backends.ort import Session
 from radixfmt.backends.parity import check, tolerance_of, weakness
+from radixfmt.backends.precision import FLOAT32, TOLERANCES
 from radixfmt.backends.prefix import telling_prefix
 from radixfmt.backends.samples import probes
 from radixfmt.backends.scipy import reference, width
@@ -55,6 +56,7 @@ def evidence(
     remake: Callable[[Network], onnx.ModelProto],
     *,
     layout: str,
+    precision: str = FLOAT32,
 ) -> Evidence:
     """Return how far a model is from its network; of a chain that saturates, a prefix is checked.
 
@@ -65,16 +67,20 @@ def evidence(
         model: made from it.
         remake: makes a model from another network in the same way.
         layout: of the models' inputs and outputs.
+        precision: in which they compute.
 
     Raises:
-        UncheckedError: the reference does not run the network.
+        UncheckedError: the reference does not run the network, or no CPU runs the model.
         UnsupportedError: the model does not run on CPU.
         ParityError: further than rounding explains.
     """
+    if precision == "bfloat16":
+        raise UncheckedError("onnxruntime computes in bfloat16 on CUDA alone")
+    allowed = 0.0 if precision == FLOAT32 else TOLERANCES[precision]
     try:
         check_network(network)
     except UnsupportedError:
-        return _general(network, model, layout)
+        return _general(network, model, layout, allowed)
     try:
         x = _probes(network)
         wanted = reference(network, x)
@@ -85,7 +91,7 @@ def evidence(
     found = telling_prefix(network, x) if weak else None
     if found is not None:
         compared.append((remake(found[0]), found[1]))
-    tolerance = tolerance_of(x.dtype)
+    tolerance = max(tolerance_of(x.dtype), allowed)
     parities = [
         check(_run(made, x, layout), expected, tolerance=tolerance) for made, expected in compared
     ]
@@ -97,13 +103,13 @@ def evidence(
     )
 
 
-def _general(network: Network, model: onnx.ModelProto, layout: str) -> Evidence:
+def _general(network: Network, model: onnx.ModelProto, layout: str, allowed: float) -> Evidence:
     """Return how far a model is from a network that is no chain, over all outputs of floats."""
     inputs, wanted = _expected(network, _fixed(network, model, layout))
     turned = layout == FEATURE_MAJOR
     with Session(model, device="cpu", threads=1) as session:
         found = session.run_named({n: x.T if turned else x for n, x in inputs.items()})
-    tolerance = _tolerance(network)
+    tolerance = max(_tolerance(network), allowed)
     parities, weak = [], []
     for name, expected in wanted.items():
         y = found[name].T if turned else found[name]

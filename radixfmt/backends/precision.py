@@ -41,7 +41,7 @@ def check_precision(precision: str, kind: str) -> None:
     if precision != FLOAT32 and kind != "cuda":
         raise ParameterError(
             f"precision {precision}: this is for device cuda, here it is {kind}",
-            hint="leave the precision out: a CPU computes in float32 fastest",
+            hint="--device cuda or, for export, --target cuda; a CPU computes in float32 fastest",
         )
 
 

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     show_default=True, help="[B, n] tensors, or [n, B] for callers that hold them so.",
 )  # fmt: skip
 @click.option(
+    "--precision", type=click.Choice(["float32", "float16", "bfloat16"]), default="float32",
+    show_default=True, help="What a CUDA model computes in; inputs and outputs stay float32.",
+)  # fmt: skip
+@click.option(
     "--allow-dense", is_flag=True,
     help="Let sparse initializers take over 1 GiB when onnxruntime has made them dense.",
 )  # fmt: skip
@@ -56,6 +60,7 @@ def command(
     device: str,
     batch: int | None,
     layout: str,
+    precision: str,
     allow_dense: bool,
     external_data: bool,
     calibrated: str | None,
@@ -68,11 +73,13 @@ def command(
     from functools import partial
 
     from radixfmt.backends.evidence import UncheckedError, evidence
+    from radixfmt.backends.precision import check_precision, narrowed
     from radixfmt.export import export, save
     from radixfmt.export.save import data_path, is_external
     from radixfmt.files import check_target
     from radixfmt.storage.reader import open  # noqa: A004  the public name is rx.open
 
+    check_precision(precision, device)
     check_target(target, overwrite=overwrite)
     if external_data:
         check_target(data_path(target), overwrite=overwrite)
@@ -86,10 +93,17 @@ def command(
             costs=_costs(device, calibrated, output) if calibrated else None,
         )
         made = make(network, batch=batch)
+        narrowed(made.model, precision)
         found = None
         if not no_parity:
             try:
-                found = evidence(network, made.model, lambda part: make(part).model, layout=layout)
+                found = evidence(
+                    network,
+                    made.model,
+                    lambda part: narrowed(make(part).model, precision),
+                    layout=layout,
+                    precision=precision,
+                )
             except UncheckedError as error:
                 output.note(f"parity not checked: {error}")
     record: dict[str, Any] = {

@@ -141,6 +141,42 @@ def test_export_and_run(radixfmt, net):
         assert np.allclose(answer, answers["reference"], rtol=1e-5, atol=1e-6), name
 
 
+def test_export_in_16_bits_is_for_cuda_and_says_how_far_it_is_checked(radixfmt, net):
+    words = ["export", net, "-o", "half.onnx", "--target", "cuda", "--precision"]
+    record = radixfmt(*words, "float16", "--json").json
+    assert 1e-6 < record["parity"]["max_rel"] < 2e-2
+    kinds = {tensor.data_type for tensor in onnx.load("half.onnx").graph.initializer}
+    assert onnx.TensorProto.FLOAT16 in kinds
+    assert onnx.TensorProto.FLOAT not in kinds
+    done = radixfmt(*words, "bfloat16", "--json", "--overwrite")
+    assert done.json["parity"] is None
+    assert "CUDA alone" in done.err
+    assert radixfmt("export", net, "-o", "x.onnx", "--precision", "float16").code == 2
+
+
+def test_costs_are_measured_once_and_decide(radixfmt, net, monkeypatch):
+    from dataclasses import replace
+
+    from radixfmt.export import calibration, costs
+
+    made = []
+
+    def measured(target):
+        made.append(target)
+        return replace(costs.costs_of(target), multiply=1e20, read=1e20)  # dense costs nothing
+
+    monkeypatch.setattr(calibration, "calibrate", measured)
+    for name in ("a.onnx", "b.onnx"):
+        record = radixfmt("export", net, "-o", name, "--calibrate", "c.json", "--json").json
+        assert {layer["lowering"] for layer in record["layers"]} == {"dense"}
+    assert made == ["cpu"]
+    Path("c.json").write_text("{}", "utf-8")
+    bad = radixfmt("export", net, "-o", "x.onnx", "--calibrate", "c.json")
+    assert bad.code == 2
+    assert "expected costs" in bad.err
+    assert not Path("x.onnx").exists()
+
+
 def test_bench(radixfmt, net):
     words = ["bench", net, "--batch", "8", "--time-budget", "0", "--engine", "scipy"]
     record = radixfmt(*words, "--json").json
