@@ -148,9 +148,7 @@ def test_export_in_16_bits_is_for_cuda_and_says_how_far_it_is_checked(radixfmt, 
     kinds = {tensor.data_type for tensor in onnx.load("half.onnx").graph.initializer}
     assert onnx.TensorProto.FLOAT16 in kinds
     assert onnx.TensorProto.FLOAT not in kinds
-    done = radixfmt(*words, "bfloat16", "--json", "--overwrite")
-    assert done.json["parity"] is None
-    assert "CUDA alone" in done.err
+    assert "CUDA alone" in radixfmt(*words, "bfloat16", "--overwrite").err
     assert radixfmt("export", net, "-o", "x.onnx", "--precision", "float16").code == 2
 
 

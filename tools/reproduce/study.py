@@ -110,6 +110,19 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
+def footing(name: str, options: Options) -> str:
+    """Return the page's last lines: the command and the run's environment."""
+    here = environment()
+    versions = ", ".join(
+        f"{key} {here['packages'].get(key)}" for key in ("numpy", "scipy", "torch")
+    )
+    words = f"{' --quick' if options.quick else ''} --seeds {options.seeds}"
+    return (
+        f"Made by `python tools/reproduce/{name}.py{words}` with radixfmt {here['radixfmt']}, "
+        f"Python {here['python']}, {versions} on {here['os']}, {here['cpu']}, one thread a trial."
+    )
+
+
 def publish(
     name: str,
     options: Options,

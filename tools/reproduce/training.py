@@ -21,6 +21,7 @@ def train(
     seed: int,
     batch: int = 100,
     optimizer: torch.optim.Optimizer | None = None,
+    before_epoch: Callable[[int], None] | None = None,
     after_step: Callable[[int], None] | None = None,
     after_epoch: Callable[[int], None] | None = None,
 ) -> list[float]:
@@ -33,6 +34,7 @@ def train(
         seed: of the order of the images.
         batch: images per step.
         optimizer: of the module; Adam with a rate of 0.001 by default.
+        before_epoch: called with the number of the epoch, from 0, before its first step.
         after_step: called with the number of the step, from 0, counted over all epochs.
         after_epoch: called with the number of the epoch, from 0, before its accuracy is taken.
     """
@@ -40,6 +42,8 @@ def train(
     order = torch.Generator().manual_seed(seed)
     curve, step = [], 0
     for epoch in range(epochs):
+        if before_epoch:
+            before_epoch(epoch)
         module.train()
         for chosen in torch.randperm(len(data.train), generator=order).split(batch):
             optimizer.zero_grad()
