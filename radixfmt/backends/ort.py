@@ -15,7 +15,7 @@ from radixfmt.backends.device import cores, resolve
 from radixfmt.backends.placement import Placement, placement
 from radixfmt.backends.precision import FLOAT32, TF32, check_precision
 from radixfmt.backends.runtime import ELEMENTS, loadable, served, start
-from radixfmt.backends.samples import TILE, checked, tile_for, tiles
+from radixfmt.backends.samples import MOST, checked, tile_for, tiles
 from radixfmt.errors import InputError, ParameterError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ class Session:
         dense = metadata.get("radixfmt.lowering") == "dense"
         if kind == "cuda":
             self._tile = tile or cuda_tile(width, dense=dense)
-        else:  # dense layers are bound by their weights: never fewer rows than TILE
-            self._tile = tile or (TILE if dense else tile_for(width))
+        else:  # dense layers are bound by their weights
+            self._tile = tile or (MOST if dense else tile_for(width))
         self._axis = 1 if metadata.get("radixfmt.layout") == "feature-major" else 0
         # tiles of one size only: the model's, or that of the recorded run
         sizes = self._input.shape[self._axis : self._axis + 1]

@@ -8,7 +8,7 @@ import numpy as np
 
 from radixfmt.backends import backend
 from radixfmt.backends.evaluator import evaluate
-from radixfmt.backends.samples import TILE, checked, tile_for, tiles
+from radixfmt.backends.samples import MOST, checked, tile_for, tiles
 from radixfmt.backends.sparse_walk import check, transposed, walk
 from radixfmt.errors import ParameterError, UnsupportedError
 
@@ -49,7 +49,7 @@ def reference(network: Network, x: Any) -> NDArray[np.float64]:
     def product(i: int, columns: NDArray[Any]) -> NDArray[Any]:
         matrix, bias = transposed(network.layers[i], dtype)
         made = np.empty((matrix.shape[0], columns.shape[1]), dtype)
-        for start, stop in tiles(columns.shape[1], TILE):
+        for start, stop in tiles(columns.shape[1], MOST):
             made[:, start:stop] = matrix @ columns[:, start:stop]
         return made if bias is None else np.add(made, bias, out=made)
 
