@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 Target = Literal["cpu", "cuda"]
 
-PLANNING_BATCH = 256
-"""Rows assumed where the batch is dynamic: the tile in which `Session` runs a large batch."""
+PLANNING_BATCH = 128
+"""Rows assumed where the batch is dynamic: the tile in which `Session` runs 1024 neurons."""
 
-OPEN_BATCHES = (1, 64)
+OPEN_BATCHES = (1, 1024)
 """Further batches for which a model of dynamic batch is planned: the worst ratio counts."""
 
 NEIGHBOURS = 4
@@ -98,19 +98,19 @@ class Costs:
 
 
 COSTS: dict[str, Costs] = {
-    # One core of a Xeon with AVX-512 and 2 MiB of second-level cache, onnxruntime 1.31.1: fitted to
-    # the times of Gather, Conv and Gemm for 30 shapes at batches of 1, 64, 256 and 1024; read,
-    # spill and transpose then set by the stacks of tools/benchmarks/planner.py, which judges them.
+    # One core of a Xeon with AVX-512 and 2 MiB of second-level cache, onnxruntime 1.31.1, measured
+    # by `calibration.calibrate` with nothing else running; `read` is bounded by no probe, and the
+    # cache is the second level, which 12 layers of a RadiX-Net in tiles tell better than one.
     "cpu": Costs(
-        multiply=129e9,
-        move=65e9,
-        cache=1.8e6,
-        spill=11e9,
-        read=50e9,
-        transpose=20e9,
-        row=3.1e-9,
-        group=44e-9,
-        node=1e-6,
+        multiply=136e9,
+        move=89e9,
+        cache=2e6,
+        spill=16.7e9,
+        read=150e9,
+        transpose=25.5e9,
+        row=4.6e-9,
+        group=51e-9,
+        node=1.84e-6,
     ),
     # Not measured: an H200 data sheet's float32 rate and memory bandwidth, derated by a quarter.
     "cuda": Costs(

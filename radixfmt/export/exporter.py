@@ -57,8 +57,8 @@ def export(
         network: with weights; each layer is made once.
         lowering: "auto" for the cheapest of each layer, or a registered name for all of them.
         target: "cpu" or "cuda": what the model will run on.
-        batch: rows of every run, or None to leave the batch open: planned so that at 1, 64 and 256
-            rows it falls behind the best choice for each of them as little as can be.
+        batch: rows of every run, or None to leave the batch open: planned so that at 1, 128 and
+            1024 rows it falls behind the best choice for each of them as little as can be.
         layout: "batch-major", [B, n] → [B, m], or "feature-major", [n, B] → [m, B].
         allow_dense: let sparse initializers be as large as they like once they are loaded.
         costs: what work costs where the model will run, from `calibration.calibrate` or
