@@ -46,6 +46,10 @@ INLINE float bounded_one(float value, float low, float high) {
 #define STORE(o, v)                                                                               \
     store(y + outputs[o] * tile + v * LANES, bounded(sum##o##v, layer->low, layer->high));
 
+/* Groups, over vectors of samples, by which weights are fetched ahead: a processor's own prefetching
+   stops at the end of a page. */
+#define AHEAD 8
+
 /* MO outputs of one group by NV vectors of samples. */
 #define BLOCK(MO, NV)                                                                             \
     INLINE void block_##MO##_##NV(const rx_layer *layer, const float *x, const uint32_t *inputs,  \
@@ -56,7 +60,7 @@ INLINE float bounded_one(float value, float low, float high) {
         UNROLLED for (size_t i = 0; i < k; i++, w += m) {                                         \
             const float *row = x + inputs[i] * tile;                                              \
             VECTORS_##NV(PART, )                                                                  \
-            __builtin_prefetch(w + m * k); /* the next group's: pages are where others give up */ \
+            __builtin_prefetch(w + AHEAD / NV * m * k);                                           \
             OUTPUTS_##MO(WEIGHT, )                                                                \
             OUTPUTS_##MO(VECTORS_##NV, ADD)                                                       \
         }                                                                                         \
@@ -180,31 +184,38 @@ static void layer_of_one(const rx_layer *layer, const float *x, float *y) {
     }
 }
 
+#ifdef __clang__
+#define SHUFFLED(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLED(a, b, ...) __builtin_shuffle(a, b, (ivec){__VA_ARGS__})
+#endif
+
+/* Of two rows, h apart in a square: what becomes of the first, and of the other. */
 #if LANES == 16
 #define HALF(a, b, h) \
-    (h == 1 ? __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) \
-   : h == 2 ? __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) \
-   : h == 4 ? __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) \
-            : __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+    (h == 1 ? SHUFFLED(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) \
+   : h == 2 ? SHUFFLED(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) \
+   : h == 4 ? SHUFFLED(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) \
+            : SHUFFLED(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
 #define OTHER(a, b, h) \
-    (h == 1 ? __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31) \
-   : h == 2 ? __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31) \
-   : h == 4 ? __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31) \
-            : __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+    (h == 1 ? SHUFFLED(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31) \
+   : h == 2 ? SHUFFLED(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31) \
+   : h == 4 ? SHUFFLED(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31) \
+            : SHUFFLED(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
 #elif LANES == 8
 #define HALF(a, b, h) \
-    (h == 1 ? __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14) \
-   : h == 2 ? __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13) \
-            : __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11))
+    (h == 1 ? SHUFFLED(a, b, 0, 8, 2, 10, 4, 12, 6, 14) \
+   : h == 2 ? SHUFFLED(a, b, 0, 1, 8, 9, 4, 5, 12, 13) \
+            : SHUFFLED(a, b, 0, 1, 2, 3, 8, 9, 10, 11))
 #define OTHER(a, b, h) \
-    (h == 1 ? __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15) \
-   : h == 2 ? __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15) \
-            : __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15))
+    (h == 1 ? SHUFFLED(a, b, 1, 9, 3, 11, 5, 13, 7, 15) \
+   : h == 2 ? SHUFFLED(a, b, 2, 3, 10, 11, 6, 7, 14, 15) \
+            : SHUFFLED(a, b, 4, 5, 6, 7, 12, 13, 14, 15))
 #else
 #define HALF(a, b, h) \
-    (h == 1 ? __builtin_shufflevector(a, b, 0, 4, 2, 6) : __builtin_shufflevector(a, b, 0, 1, 4, 5))
+    (h == 1 ? SHUFFLED(a, b, 0, 4, 2, 6) : SHUFFLED(a, b, 0, 1, 4, 5))
 #define OTHER(a, b, h) \
-    (h == 1 ? __builtin_shufflevector(a, b, 1, 5, 3, 7) : __builtin_shufflevector(a, b, 2, 3, 6, 7))
+    (h == 1 ? SHUFFLED(a, b, 1, 5, 3, 7) : SHUFFLED(a, b, 2, 3, 6, 7))
 #endif
 
 /* Turn a square of LANES vectors. */

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from radixfmt.errors import ParameterError
-from radixfmt.native import DOMAIN
+from radixfmt.export.nodes import IR_VERSION, OPSET
+from radixfmt.native import DOMAIN, VERSION
 from radixfmt.native.functions import check_body, linear_function, stack_function
 
 if TYPE_CHECKING:
@@ -116,3 +117,22 @@ def _lowered(
     inputs = [x, *(constant.name for constant in constants)]
     node = helper.make_node(op, inputs, [y], scope, domain=DOMAIN, **attributes)
     return Lowered(node, constants, function)
+
+
+def model_of(lowered: Sequence[Lowered], n_in: int, n_out: int) -> onnx.ModelProto:
+    """Return a model of these nodes alone, from `x`, `[B, n_in]`, to `y`, `[B, n_out]`."""
+    from onnx import TensorProto, helper
+
+    graph = helper.make_graph(
+        [part.node for part in lowered],
+        "native",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["B", n_in])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["B", n_out])],
+        [constant for part in lowered for constant in part.constants],
+    )
+    return helper.make_model(
+        graph,
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, VERSION)],
+        functions=list({part.function.name: part.function for part in lowered}.values()),
+    )

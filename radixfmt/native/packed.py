@@ -100,7 +100,7 @@ def pack(
         weights = np.ascontiguousarray(np.broadcast_to(values, (pattern.nnz,)))
         return Packed("rows", n_in, weights, indices, pointers, bias, scale, low, high)
     place = tiling.place(n_out)
-    if tiling.edges is not None or (place < 0).any():
+    if tiling.slots.size != pattern.nnz or (place < 0).any():
         raise ParameterError(f"{layer.name}: expected a tiling of all edges and outputs")
     return Packed(
         "blocks",

@@ -4,9 +4,10 @@
 
 #include "kernels.h"
 
-#define SMALLEST 16 /* samples of the smallest tile */
-#define CACHE ((size_t)1 << 20) /* bytes that the activations of a layer should stay below */
-#define FEW 4 /* samples up to which each is computed alone */
+#define SMALLEST 16               /* samples of the smallest tile */
+#define NARROW 32                 /* of the smallest one that still makes good use of weights */
+#define CACHE ((size_t)1 << 19)   /* bytes that the activations of a layer should stay below */
+#define FEW 4                     /* samples up to which each is computed alone */
 
 const rx_kernels *rx_best(void) {
     static const rx_kernels *best;
@@ -124,7 +125,8 @@ int rx_run(rx_stack *stack, const float *x, float *y, size_t batch, const rx_poo
     if (batch == 0 || stack->n_out == 0) return 0;
     const rx_kernels *kernels = rx_best();
     size_t tile = (size_t)kernels->tile;
-    while (tile > SMALLEST && (tile / 2 >= batch || stack->widest * tile * 4 > CACHE)) tile /= 2;
+    while (tile > NARROW && stack->widest * tile * 4 > CACHE) tile /= 2;
+    while (tile > SMALLEST && tile / 2 >= batch) tile /= 2;
     if (batch <= FEW) tile = 1;
     rx_call call = {stack, kernels, x, y, batch, tile, 0};
     const size_t count = (batch + tile - 1) / tile;
