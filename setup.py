@@ -13,7 +13,7 @@ LIBRARY = Extension(
     "radixfmt.native._library",
     sources=sorted(map(str, NATIVE.glob("*.c"))),
     depends=sorted(map(str, NATIVE.glob("*.h"))),
-    extra_compile_args=["-O3", "-std=gnu11", "-fvisibility=hidden"],
+    extra_compile_args=["-O3", "-g0", "-std=gnu11", "-fvisibility=hidden"],
     py_limited_api=True,
     optional=True,  # without it models run by their definitions in standard operators
 )
@@ -21,5 +21,6 @@ LIBRARY = Extension(
 # The sources want GCC or Clang.
 setup(
     ext_modules=[] if sys.platform == "win32" else [LIBRARY],
+    exclude_package_data={"radixfmt.native": ["*.c", "*.h"]},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

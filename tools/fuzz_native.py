@@ -19,20 +19,16 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx  # noqa: TID253  mutants are made with it
 import onnxruntime as ort  # noqa: TID253
+from native_mutants import base, mutate
 from onnx import helper, numpy_helper  # noqa: TID253
 
-import radixfmt as rx
 from radixfmt import native
-from radixfmt.model.tiling import tiling
-from radixfmt.native.choice import blocks_cost
-from radixfmt.native.nodes import linear, model_of, stack
-from radixfmt.native.packed import pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,108 +44,7 @@ SECONDS = 300
 MEMORY = 16 << 30
 """Bytes of address space of a process: libraries and onnxruntime's own arenas take most."""
 
-SPECIAL = (
-    -(2**63), -(2**31), -(2**31) - 1, -65, -2, -1, 0, 1, 2, 3, 5, 16, 63, 64, 65, 127, 128, 1000,
-    0x7FFFFEFF, 0x7FFFFF00, 0x7FFFFF01, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**40, 2**63 - 1,
-)  # fmt: skip
-FLOATS = (float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 1e-45, 3e38, -1.0)
 BATCHES = (0, 1, 2, 4, 5, 16, 20, 33, 64, 70)
-
-
-def base(rng: np.random.Generator) -> onnx.ModelProto:
-    """Return a good model of one to three layers."""
-    count = int(rng.integers(1, 4))
-    widths = rng.integers(1, 40, count + 1).tolist()
-    kind = rng.integers(4)
-    parts = []
-    for i in range(count):
-        mask = rng.random((widths[i], widths[i + 1])) < rng.choice([0.1, 0.3])
-        if rng.integers(2):
-            mask = np.repeat(mask, 4, axis=1)[:, : widths[i + 1]]
-        rows = np.nonzero(mask.T)[1]
-        indptr = np.concatenate([[0], np.cumsum(mask.sum(0))])
-        pattern = rx.Pattern.explicit(mask.shape, indptr, rows)
-        weights: Any = rng.normal(size=pattern.nnz).astype(np.float16 if kind == 1 else np.float32)
-        if kind == 2:
-            codes = rng.integers(-9, 9, pattern.nnz).astype(np.int8)
-            weights = rx.Quantized(codes, np.full(1, 0.1, np.float32), np.zeros(1, np.int8))
-        made = rx.Layer(f"layer{i}", pattern, weights)
-        blocks = bool(rng.integers(2)) and pattern.nnz > 0
-        parts.append(pack(made, tiling(pattern, blocks_cost) if blocks else None, low=-1.0))
-    if rng.integers(2):
-        return model_of([stack(parts, "x", "y", "stack")], widths[0], widths[-1])
-    names = ["x", *(f"x{i}" for i in range(1, count)), "y"]
-    nodes = [linear(part, names[i], names[i + 1], f"l{i}") for i, part in enumerate(parts)]
-    return model_of(nodes, widths[0], widths[-1])
-
-
-def mutate(model: onnx.ModelProto, rng: np.random.Generator) -> None:
-    """Change one thing of a model in place."""
-    constants = model.graph.initializer
-    at = int(rng.integers(len(constants)))
-    node = model.graph.node[rng.integers(len(model.graph.node))]
-    choice = rng.integers(9)
-    if choice <= 2:
-        array = numpy_helper.to_array(constants[at]).copy()
-        if array.size:
-            place = rng.integers(array.size)
-            if array.dtype.kind == "i":
-                bounds = np.iinfo(array.dtype)
-                near = int(array.flat[place]) + int(rng.integers(-2, 3))
-                value = near if rng.integers(2) else int(rng.choice(SPECIAL))
-                array.flat[place] = min(max(value, bounds.min), bounds.max)
-            else:
-                array.flat[place] = rng.choice(FLOATS)
-        _put(constants[at], array)
-    elif choice == 3:
-        array = numpy_helper.to_array(constants[at])
-        size = max(0, array.size + int(rng.integers(-2, 3)))
-        shape: Any = [size, (1, size), (size, 1), (1, 1, size), ()][rng.integers(5)]
-        _put(constants[at], np.resize(array, shape) if array.size else np.zeros(shape, array.dtype))
-    elif choice == 4:
-        types = ("int8", "uint8", "int32", "int64", "float16", "float32", "float64", "bool")
-        array = numpy_helper.to_array(constants[at]).astype(np.float64)
-        with np.errstate(all="ignore"):
-            _put(constants[at], np.nan_to_num(array).astype(rng.choice(types)))
-    elif choice == 5:
-        attribute = node.attribute[rng.integers(len(node.attribute))]
-        if attribute.ints:
-            attribute.ints[rng.integers(len(attribute.ints))] = int(rng.choice(SPECIAL))
-        elif attribute.floats:
-            attribute.floats[rng.integers(len(attribute.floats))] = float(rng.choice(FLOATS))
-        elif attribute.type == onnx.AttributeProto.INT:
-            attribute.i = int(rng.choice(SPECIAL))
-        else:
-            attribute.f = float(rng.choice(FLOATS))
-    elif choice == 6:
-        attribute = node.attribute[rng.integers(len(node.attribute))]
-        change = rng.integers(4)
-        if change == 0:
-            node.attribute.remove(attribute)
-        elif change == 1 and attribute.ints:
-            del attribute.ints[rng.integers(len(attribute.ints)) :]
-        elif change == 2 and attribute.ints:
-            attribute.ints.extend(attribute.ints[:5])
-        else:
-            attribute.CopyFrom(helper.make_attribute(attribute.name, "text"))
-    elif choice == 7:
-        one, other = rng.integers(1, max(2, len(node.input)), 2) % len(node.input)
-        change = rng.integers(4)
-        if change == 0:
-            node.input[one], node.input[other] = node.input[other], node.input[one]
-        elif change == 1:
-            node.input[one] = node.input[other]
-        elif change == 2:
-            node.input[one] = node.input[0]
-        else:
-            del node.input[one:]
-    else:  # sparse: another size in the row of a layer, kept consistent with nothing
-        shape = model.graph.input[0].type.tensor_type.shape
-        shape.dim[1].dim_value = abs(int(rng.choice(SPECIAL[3:18])))
-
-
-def _put(constant: onnx.TensorProto, array: NDArray[Any]) -> None:
-    constant.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array), constant.name))
 
 
 def oracle(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -206,7 +101,7 @@ def _layer(
             y = made.reshape(x.shape[0], weights.shape[0] * weights.shape[1])[:, outputs]
         else:
             y = np.zeros((x.shape[0], bias.size))
-            for o, (start, stop) in enumerate(zip(outputs[:-1], outputs[1:], strict=True)):
+            for o, (start, stop) in enumerate(pairwise(outputs)):
                 y[:, o] = x[:, inputs[start:stop]] @ weights[start:stop]
         return np.clip(y * scale + bias, np.float64(low), np.float64(high))
 
@@ -240,7 +135,8 @@ def verdict(seed: int, number: int) -> str:
     if not kernels:
         return "defined"
     wanted = oracle(model, x)
-    assert found.shape == wanted.shape, f"shape {found.shape}, expected {wanted.shape}"
+    if found.shape != wanted.shape:
+        raise AssertionError(f"shape {found.shape}, expected {wanted.shape}")
     both = np.isfinite(wanted) & (np.abs(wanted) < 1e30)
     size = np.abs(np.where(both, wanted, 0)).max(initial=1.0)
     if not _overflows(model):
@@ -308,9 +204,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument(
-        "--memory", type=int, default=MEMORY, help="bytes per process; 0: no limit"
-    )
+    parser.add_argument("--memory", type=int, default=MEMORY, help="bytes per process; 0: no limit")
     parser.add_argument("--only", type=int)
     parser.add_argument("--work", type=int, nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -325,7 +219,7 @@ def main() -> int:
         os._exit(0)
     began, tally, bad = time.perf_counter(), Counter[str](), 0
     for number, said in chunks(arguments):
-        tally[said.partition(" ")[0] if said.isupper() else said.split(" ")[0]] += 1
+        tally[said.split(" ")[0]] += 1
         if said.startswith(("WRONG", "CRASH")):
             bad += 1
             print(f"mutant {number} of seed {arguments.seed}: {said}", flush=True)

@@ -99,7 +99,8 @@ static const char *check_blocks(const rx_given *given, char *message) {
 }
 
 const char *rx_check(const rx_given *given, char message[RX_MESSAGE]) {
-    if (given->n_in < 0 || given->n_in > RX_LARGEST || given->n_out < 0 || given->n_out > RX_LARGEST)
+    if (given->n_in < 0 || given->n_in > RX_LARGEST || given->n_out < 0 ||
+        given->n_out > RX_LARGEST)
         REFUSE("neurons: expected 0 to %d, got n_in = %lld, n_out = %lld", RX_LARGEST,
                LONG(given->n_in), LONG(given->n_out));
     if (given->inputs.size > RX_LARGEST || given->weights.size > RX_LARGEST)
@@ -113,7 +114,8 @@ const char *rx_check(const rx_given *given, char message[RX_MESSAGE]) {
     if (given->bias.type != RX_FLOAT || given->bias.size != given->n_out)
         REFUSE("bias: expected %lld floats, got %lld of element type %d", LONG(given->n_out),
                LONG(given->bias.size), given->bias.type);
-    if (given->scale.type != RX_FLOAT || (given->scale.size != 1 && given->scale.size != given->n_out))
+    if (given->scale.type != RX_FLOAT ||
+        (given->scale.size != 1 && given->scale.size != given->n_out))
         REFUSE("scale: expected 1 or %lld floats, got %lld of element type %d", LONG(given->n_out),
                LONG(given->scale.size), given->scale.type);
     if (!(given->low <= given->high))

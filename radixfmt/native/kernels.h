@@ -11,7 +11,7 @@ typedef struct {
     void (*layer)(const rx_layer *layer, const float *x, float *y, int tile);
     /* The same for one sample: `y` and `x` are vectors of slots. */
     void (*single)(const rx_layer *layer, const float *x, float *y);
-    /* Columns [tile, n] at stride `stride` to rows [slot][tile]; samples from `rows` on are zero. */
+    /* Samples [rows, n], `stride` apart, to rows [slot][tile]; samples from `rows` on are zero. */
     void (*turn_in)(const float *x, size_t stride, size_t n, int rows, const uint32_t *slot,
                     float *out, int tile);
     void (*turn_out)(const float *x, size_t n, int rows, float *out, size_t stride, int tile);
@@ -22,7 +22,7 @@ extern const rx_kernels rx_generic;
 extern const rx_kernels rx_avx2, rx_avx512;
 #endif
 
-/* The fastest kernels of this machine. RADIXFMT_NATIVE_ISA=generic|avx2|avx512 asks for lesser ones. */
+/* The fastest kernels of this machine; RADIXFMT_NATIVE_ISA=generic or =avx2 asks for lesser ones. */
 const rx_kernels *rx_best(void);
 
 #endif

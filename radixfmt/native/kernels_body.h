@@ -46,8 +46,8 @@ INLINE float bounded_one(float value, float low, float high) {
 #define STORE(o, v)                                                                               \
     store(y + outputs[o] * tile + v * LANES, bounded(sum##o##v, layer->low, layer->high));
 
-/* Groups, over vectors of samples, by which weights are fetched ahead: a processor's own prefetching
-   stops at the end of a page. */
+/* Groups, over vectors of samples, by which weights are fetched ahead: a processor's own
+   prefetching stops at the end of a page. */
 #define AHEAD 8
 
 /* MO outputs of one group by NV vectors of samples. */
@@ -231,8 +231,8 @@ INLINE void turn(vec v[LANES]) {
             }
 }
 
-static void turn_in(const float *x, size_t stride, size_t n, int rows, const uint32_t *slot, float *out,
-                    int tile) {
+static void turn_in(const float *x, size_t stride, size_t n, int rows, const uint32_t *slot,
+                    float *out, int tile) {
     const size_t whole = n / LANES * LANES;
     for (int t = 0; t < tile; t += LANES) /* so many streams of memory at a time */
         for (size_t i = 0; i < whole; i += LANES) {

@@ -85,7 +85,9 @@ static int cut(rx_array *packed, int64_t size, int width, rx_array *piece) {
 }
 
 static int width_of(int type) {
-    return type == RX_INT64 ? 8 : type == RX_FLOAT || type == RX_INT32 ? 4 : type == RX_INT8 ? 1 : 2;
+    if (type == RX_INT64) return 8;
+    if (type == RX_FLOAT || type == RX_INT32) return 4;
+    return type == RX_INT8 ? 1 : 2;
 }
 
 typedef struct {
@@ -126,7 +128,8 @@ static OrtStatus *unpacked(OrtApi api, const int64_t *rows, const float *low, co
         if (!unpack(rows + (size_t)i * RX_FIELDS, &packed, given + i))
             status = rx_refuse(api, "layers: row %d does not fit what is packed", i);
     }
-    if (!status && (packed.weights.size || packed.indices.size || packed.bias.size || packed.scale.size))
+    if (!status &&
+        (packed.weights.size || packed.indices.size || packed.bias.size || packed.scale.size))
         status = rx_refuse(api, "layers: more is packed than they take");
     if (!status) status = checked(api, given, count, stack);
     free(given);
@@ -153,14 +156,15 @@ OrtStatus *rx_read_stack(OrtApi api, const OrtKernelInfo *info, int form, rx_sta
         return rx_refuse(api, "bias, scale: expected floats");
     const size_t count = fields / RX_FIELDS;
     if (!count || fields % RX_FIELDS || lows != count || highs != count || count > RX_LAYERS)
-        return rx_refuse(api, "layers: expected %d integers, a min and a max for each of 1 to %d layers",
+        return rx_refuse(api, "layers: expected %d integers, a min, a max for each of 1 to %d layers",
                          RX_FIELDS, RX_LAYERS);
     rows = malloc(fields * sizeof *rows);
     bounds = malloc(2 * count * sizeof *bounds);
     if (!rows || !bounds) status = rx_refuse(api, "not enough memory");
     if (!status) status = KernelInfoGetAttributeArray_int64(api)(info, "layers", rows, &fields);
     if (!status) status = KernelInfoGetAttributeArray_float(api)(info, "min", bounds, &lows);
-    if (!status) status = KernelInfoGetAttributeArray_float(api)(info, "max", bounds + count, &highs);
+    if (!status)
+        status = KernelInfoGetAttributeArray_float(api)(info, "max", bounds + count, &highs);
     if (!status)
         status = unpacked(api, rows, bounds, bounds + count, (int)count, n_in, packed, stack);
     free(rows);

@@ -34,7 +34,8 @@ static int required(const OrtCustomOp *op, size_t i) { return (void)op, (void)i,
 static int in_memory(const OrtCustomOp *op, size_t i) { return (void)op, (void)i, 0; }
 static int one(const OrtCustomOp *op) { return (void)op, 1; }
 
-static OrtStatus *create(const OrtCustomOp *op, OrtApi api, const OrtKernelInfo *info, void **made) {
+static OrtStatus *create(const OrtCustomOp *op, OrtApi api, const OrtKernelInfo *info,
+                         void **made) {
     rx_kernel *kernel = calloc(1, sizeof *kernel);
     if (!kernel) return rx_refuse(api, "not enough memory");
     OrtStatus *status = op->form->read(api, info, op->form->form, &kernel->stack);
@@ -166,7 +167,8 @@ static const struct rx_form forms[] = {
 };
 static const OrtCustomOp operators[] = {OPERATOR(forms), OPERATOR(forms + 1), OPERATOR(forms + 2)};
 
-/* What ONNX Runtime looks for in a library of operators. The domain lives as long as the process. */
+/* What ONNX Runtime looks for in a library of operators. The domain lives as long as the
+   process. */
 EXPORTED OrtStatus *RegisterCustomOps(OrtSessionOptions *options, const OrtApiBase *base) {
     OrtApi api = base->GetApi(ORT_API);
     if (!api) {

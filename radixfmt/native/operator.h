@@ -6,7 +6,7 @@
 #include "stack.h"
 
 #define RX_FIELDS 5        /* integers per layer in the attribute `layers` of a stack */
-#define RX_LAYERS (1 << 20) /* layers of a stack */
+#define RX_LAYERS (1 << 16) /* layers of a stack */
 
 OrtStatus *rx_refuse(OrtApi api, const char *format, ...) __attribute__((format(printf, 2, 3)));
 OrtStatus *rx_read_layer(OrtApi api, const OrtKernelInfo *info, int form, rx_stack **stack);

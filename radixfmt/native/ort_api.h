@@ -1,8 +1,8 @@
 /* What is used of ONNX Runtime's C API, declared here because its packages bring no headers.
 
-   OrtApi is a table of function pointers that is only ever appended to; a slot's number never
-   changes. The numbers were counted in the public header of API 29 and each was exercised with
-   ONNX Runtime 1.23 and 1.31. The last one used came with API 17, which is what is asked for. */
+   OrtApi is a table of function pointers that is only ever appended to, so a slot's number never
+   changes. The numbers follow the order of the public header; the tests exercise each, with ONNX
+   Runtime 1.23 and 1.31. The newest one came with API 17, which is what is asked for. */
 #ifndef RADIXFMT_ORT_API_H
 #define RADIXFMT_ORT_API_H
 
@@ -45,8 +45,10 @@ enum { ORT_ATTRIBUTE_INTS = 2 };
 #define GetSymbolicDimensions(api) ORT(api, 63, const OrtShape *, const char **, size_t)
 #define GetTensorTypeAndShape(api) ORT(api, 65, const OrtValue *, OrtShape **)
 #define KernelInfoGetAttribute_float(api) ORT(api, 85, const OrtKernelInfo *, const char *, float *)
-#define KernelInfoGetAttribute_int64(api) ORT(api, 86, const OrtKernelInfo *, const char *, int64_t *)
-#define KernelContext_GetInput(api) ORT(api, 90, const OrtKernelContext *, size_t, const OrtValue **)
+#define KernelInfoGetAttribute_int64(api) \
+    ORT(api, 86, const OrtKernelInfo *, const char *, int64_t *)
+#define KernelContext_GetInput(api) \
+    ORT(api, 90, const OrtKernelContext *, size_t, const OrtValue **)
 #define KernelContext_GetOutput(api) \
     ORT(api, 91, OrtKernelContext *, size_t, const int64_t *, size_t, OrtValue **)
 #define ReleaseStatus(api) ((void (*)(OrtStatus *))(api)[93])
@@ -57,7 +59,8 @@ enum { ORT_ATTRIBUTE_INTS = 2 };
     ORT(api, 163, const OrtKernelInfo *, const char *, int64_t *, size_t *)
 #define KernelInfoGetConstantInput_tensor(api) \
     ORT(api, 249, const OrtKernelInfo *, size_t, int *, const OrtValue **)
-#define ShapeInferContext_GetInputTypeShape(api) ORT(api, 268, const OrtShapeInferContext *, size_t, OrtShape **)
+#define ShapeInferContext_GetInputTypeShape(api) \
+    ORT(api, 268, const OrtShapeInferContext *, size_t, OrtShape **)
 #define ShapeInferContext_GetAttribute(api) \
     ORT(api, 269, const OrtShapeInferContext *, const char *, const OrtOpAttr **)
 #define ShapeInferContext_SetOutputTypeShape(api) \

@@ -62,8 +62,8 @@ static int by_readers(const void *one, const void *other) {
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
-/* Return the slot of each of a layer's inputs: those that the same groups read lie together, because
-   rows at a distance of a power of two would share few places in the cache. */
+/* Return the slot of each of a layer's inputs: those that the same groups read lie together,
+   because rows at a distance of a power of two would share few places in the cache. */
 static uint32_t *slots(const rx_given *reader) {
     const int64_t n = reader->n_in;
     uint32_t *slot = room((size_t)n, sizeof *slot);
@@ -99,14 +99,16 @@ static int by_slot(const void *one, const void *other) {
 
 #define SLOT(table, i) ((table) ? (table)[i] : (uint32_t)(i))
 
-static int make_rows(rx_layer *layer, const rx_given *given, const uint32_t *in, const uint32_t *out) {
+static int make_rows(rx_layer *layer, const rx_given *given, const uint32_t *in,
+                     const uint32_t *out) {
     const size_t n = layer->n_out, edges = (size_t)given->inputs.size;
     layer->starts = room(n + 1, 4);
     layer->inputs = room(edges, 4);
     layer->outputs = room(n, 4);
     layer->weights = room(edges, 4);
     layer->bias = room(n, 4);
-    if (!layer->starts || !layer->inputs || !layer->outputs || !layer->weights || !layer->bias) return 0;
+    if (!layer->starts || !layer->inputs || !layer->outputs || !layer->weights || !layer->bias)
+        return 0;
     layer->starts[0] = 0;
     for (size_t o = 0; o < n; o++) {
         const float scale = scale_of(given, (int64_t)o);
@@ -131,7 +133,8 @@ static int make_blocks(rx_layer *layer, const rx_given *given, const uint32_t *i
     layer->outputs = room(rows, 4);
     layer->weights = room(rows * k, 4);
     layer->bias = room(rows, 4);
-    const int made = scale && order && layer->inputs && layer->outputs && layer->weights && layer->bias;
+    const int made =
+        scale && order && layer->inputs && layer->outputs && layer->weights && layer->bias;
     if (made) {
         for (size_t i = 0; i < rows; i++) {
             layer->outputs[i] = layer->n_out; /* a row behind the last, which nobody reads */
@@ -196,6 +199,7 @@ rx_stack *rx_prepare(const rx_given *given, int count, char message[RX_MESSAGE])
         made = made && make(stack->layers + i, given + i, in, out);
         if (i) free(in);
         in = out;
+        stack->rows += given[i].form == RX_ROWS;
         if (given[i].n_out > stack->widest) stack->widest = (uint32_t)given[i].n_out;
     }
     if (made) return stack;

@@ -7,7 +7,7 @@
 #define SMALLEST 16               /* samples of the smallest tile */
 #define NARROW 32                 /* of the smallest one that still makes good use of weights */
 #define CACHE ((size_t)1 << 19)   /* bytes that the activations of a layer should stay below */
-#define FEW 4                     /* samples up to which each is computed alone */
+#define FEW 3                     /* samples up to which each is computed alone, in blocks */
 
 const rx_kernels *rx_best(void) {
     static const rx_kernels *best;
@@ -18,8 +18,9 @@ const rx_kernels *rx_best(void) {
     const char *wanted = getenv("RADIXFMT_NATIVE_ISA");
     __builtin_cpu_init();
     const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    const int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+    const int avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                       __builtin_cpu_supports("avx512bw");
     if (avx2 && !(wanted && !strcmp(wanted, "generic"))) found = &rx_avx2;
     if (avx512 && !(wanted && (!strcmp(wanted, "generic") || !strcmp(wanted, "avx2"))))
         found = &rx_avx512;
@@ -126,8 +127,9 @@ int rx_run(rx_stack *stack, const float *x, float *y, size_t batch, const rx_poo
     const rx_kernels *kernels = rx_best();
     size_t tile = (size_t)kernels->tile;
     while (tile > NARROW && stack->widest * tile * 4 > CACHE) tile /= 2;
+    while (tile > NARROW && batch <= 2 * tile) tile /= 2; /* something for several threads */
     while (tile > SMALLEST && tile / 2 >= batch) tile /= 2;
-    if (batch <= FEW) tile = 1;
+    if (batch <= (stack->rows ? 1 : FEW)) tile = 1;
     rx_call call = {stack, kernels, x, y, batch, tile, 0};
     const size_t count = (batch + tile - 1) / tile;
     if (count == 1 || !pool) pool = &alone;

@@ -11,14 +11,14 @@
 #define RX_LARGEST 0x7fffff00 /* of any number of neurons, cells, edges */
 #define RX_MESSAGE 160        /* bytes of an error message */
 
-enum rx_type { RX_FLOAT = 1, RX_INT8 = 3, RX_INT32 = 6, RX_INT64 = 7, RX_HALF = 10, RX_BFLOAT = 16 };
-/* ONNX's numbers of element types */
+/* ONNX's numbers of element types. */
+enum { RX_FLOAT = 1, RX_INT8 = 3, RX_INT32 = 6, RX_INT64 = 7, RX_HALF = 10, RX_BFLOAT = 16 };
 
 /* An array of the model: nothing in it has been believed yet. */
 typedef struct {
     const void *data;
     int64_t size; /* elements */
-    int type;     /* rx_type */
+    int type;     /* RX_FLOAT … */
 } rx_array;
 
 /* One layer as the model gives it. */
@@ -42,7 +42,7 @@ typedef struct {
     uint32_t groups, m, k;
     uint32_t *starts; /* rows: [n_out + 1] */
     uint32_t *inputs; /* rows: [edges]; blocks: [groups · k] */
-    uint32_t *outputs; /* rows: [n_out]; blocks: [groups · m], n_out for rows that no output takes */
+    uint32_t *outputs; /* rows: [n_out]; blocks: [groups · m], n_out where no output takes a row */
     float *weights;    /* rows: [edges]; blocks: [groups][k][m] */
     float *bias;       /* beside outputs */
     float low, high;
@@ -59,6 +59,7 @@ typedef struct {
     rx_layer *layers;
     uint32_t n_in, n_out, widest;
     uint32_t *first; /* slot of each input; NULL: its own number */
+    int rows;        /* layers of rows, in which one sample alone is slow */
     int lock;
     rx_buffer *free; /* buffers that no call uses now */
 } rx_stack;

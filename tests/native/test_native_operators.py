@@ -27,7 +27,7 @@ compiled = pytest.mark.skipif(native.library() is None, reason=native.MISSING)
 
 TYPES = (np.float32, np.float16, ml_dtypes.bfloat16, np.int8)
 KINDS = ("random", "empty outputs", "full outputs", "zero edges", "groups", "full")
-BATCHES = (0, 1, 3, 4, 5, 15, 17, 33, 64, 100)  # alone, in tiles of each size, and tiles cut short
+BATCHES = (0, 1, 3, 4, 15, 17, 33, 64, 100)  # alone, in tiles of each size, and tiles cut short
 
 
 def layer(kind, n_in, n_out, rng, dtype=np.float32, name="layer"):
@@ -132,7 +132,11 @@ def two_layers(rng):
     first, one = layer("groups", 90, 200, rng)
     second, other = layer("random", 200, 60, rng)
     parts = [packed(first, "blocks", low=0.0), packed(second, "rows")]
-    return model_of([stack(parts, "x", "y", "stack")], 90, 60), (one, first.bias), (other, second.bias)
+    return (
+        model_of([stack(parts, "x", "y", "stack")], 90, 60),
+        (one, first.bias),
+        (other, second.bias),
+    )
 
 
 @compiled
@@ -144,7 +148,7 @@ def test_numbers_depend_neither_on_threads_nor_on_the_tile():
     whole = ours.run(None, {"x": x})[0]
     for threads in (2, 3):
         assert (run(model, x, registered=True, threads=threads) == whole).all()
-    for start, stop in ((0, 5), (3, 40), (100, 333)):
+    for start, stop in ((0, 5), (3, 40), (100, 333), (60, 200)):
         assert (ours.run(None, {"x": x[start:stop]})[0] == whole[start:stop]).all()
 
 
@@ -190,7 +194,8 @@ made = ort.InferenceSession(sys.argv[1], options)
 print(native.instructions())
 for batch in (1, 2, 70):
     x = np.load(sys.argv[2])[:batch]
-    np.testing.assert_allclose(made.run(None, {"x": x})[0], np.load(sys.argv[3])[:batch], 1e-4, 1e-4)
+    found, wanted = made.run(None, {"x": x})[0], np.load(sys.argv[3])[:batch]
+    np.testing.assert_allclose(found, wanted, 1e-4, 1e-4)
 """
 
 
