@@ -18,6 +18,8 @@ from typing import Any
 
 DOMAIN = "ai.radixfmt"
 VERSION = 1
+OPSET = 21
+"""Of the standard operators that definitions are made of."""
 
 MISSING = (
     "the compiled operators are not installed: models with sparse operators run as standard ones. "

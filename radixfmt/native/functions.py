@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from radixfmt.errors import UnsupportedError
-from radixfmt.export.nodes import OPSET
-from radixfmt.native import DOMAIN
+from radixfmt.native import DOMAIN, OPSET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from radixfmt.errors import ParameterError
-from radixfmt.export.nodes import IR_VERSION, OPSET
-from radixfmt.native import DOMAIN, VERSION
+from radixfmt.native import DOMAIN, OPSET, VERSION
 from radixfmt.native.functions import check_body, linear_function, stack_function
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from radixfmt.native.packed import Packed
+
+IR_VERSION = 10
+"""Of models made here; functions need 8 or more."""
 
 LINEAR = {"rows": "SparseLinear", "blocks": "BlockLinear"}
 FORMS = {"rows": 0, "blocks": 1}
@@ -73,7 +76,7 @@ def stack(layers: Sequence[Packed], x: str, y: str, scope: str) -> Lowered:
     """
     if not layers or len({layer.weights.dtype for layer in layers}) > 1:
         raise ParameterError("stack: expected layers with weights of one type")
-    for i, (one, other) in enumerate(zip(layers, layers[1:], strict=False)):
+    for i, (one, other) in enumerate(pairwise(layers)):
         if one.n_out != other.n_in:
             raise ParameterError(
                 f"stack: expected layer {i + 1} to read {one.n_out} neurons, got {other.n_in}"
