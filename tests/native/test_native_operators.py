@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import ml_dtypes
 import numpy as np
@@ -150,6 +151,18 @@ def test_numbers_depend_neither_on_threads_nor_on_the_tile():
         assert (run(model, x, registered=True, threads=threads) == whole).all()
     for start, stop in ((0, 5), (3, 40), (100, 333), (60, 200)):
         assert (ours.run(None, {"x": x[start:stop]})[0] == whole[start:stop]).all()
+
+
+@compiled
+def test_one_session_serves_many_callers_at_once():
+    rng = np.random.default_rng(7)
+    model, *_ = two_layers(rng)
+    ours = session(model, registered=True, threads=2)
+    samples = [rng.normal(size=(size, 90)).astype(np.float32) for size in (1, 40, 70, 333) * 8]
+    wanted = [ours.run(None, {"x": x})[0] for x in samples]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda x: ours.run(None, {"x": x})[0], samples))
+    assert all((one == other).all() for one, other in zip(found, wanted, strict=True))
 
 
 @compiled
