@@ -176,7 +176,7 @@ def _ends(i: int, layer: Packed) -> str:
         if abs(value) == float("inf"):
             bounds.append("")
             continue
-        lines += f"    {name}{i} = Constant <value = float {{{value!r}}}> ()\n"
+        lines += f"    {name}{i} = Constant <value = float {{{float(value)!r}}}> ()\n"
         bounds.append(f"{name}{i}")
     if not any(bounds):
         return lines + f"    x{i + 1} = Add (scaled{i}, biases{i})\n"
