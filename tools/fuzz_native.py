@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 CHUNK = 500
 """Mutants per process."""
 
-SECONDS = 300
-"""For a chunk."""
+SECONDS = 120
+"""Of processor time for a chunk; by the clock ten times as long, for others may keep it waiting."""
 
 MEMORY = 16 << 30
 """Bytes of address space of a process: libraries and onnxruntime's own arenas take most."""
@@ -157,6 +157,7 @@ def _overflows(model: onnx.ModelProto) -> bool:
 
 def work(seed: int, memory: int, first: int, last: int) -> None:
     """Print the verdict of each mutant, in a process made for them."""
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     for number in range(first, last):
@@ -178,7 +179,7 @@ def chunks(arguments: argparse.Namespace) -> Iterator[tuple[int, str]]:
             words += ["--memory", str(arguments.memory), "--work", str(first), str(last)]
             try:
                 done = subprocess.run(
-                    words, capture_output=True, text=True, timeout=SECONDS, check=False
+                    words, capture_output=True, text=True, timeout=10 * SECONDS, check=False
                 )
                 text, end = done.stdout, f"died with {done.returncode}: {done.stderr[-2000:]}"
             except subprocess.TimeoutExpired as expired:
