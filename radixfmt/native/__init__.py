@@ -1,0 +1,64 @@
+"""Sparse operators of the domain `ai.radixfmt` for onnxruntime, compiled; optional.
+
+Models that use these operators hold their definition in standard operators as well, so they run
+anywhere. Where this library is registered, its kernels take the place of that definition:
+
+    options = onnxruntime.SessionOptions()
+    radixfmt.native.register(options)
+    session = onnxruntime.InferenceSession("model.onnx", options)
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+DOMAIN = "ai.radixfmt"
+VERSION = 1
+OPSET = 21
+"""Of the standard operators that definitions are made of."""
+
+MISSING = (
+    "the compiled operators are not installed: models with sparse operators run as standard ones. "
+    "Install a C compiler, then radixfmt again"
+)
+"""What to say where `library` returns None."""
+
+
+@cache
+def library() -> Path | None:
+    """Return the compiled library, or None where radixfmt was installed without one."""
+    found = find_spec("radixfmt.native._library")
+    return Path(found.origin) if found is not None and found.origin else None
+
+
+def register(options: Any) -> bool:
+    """Let sessions made with these options compute sparse operators by compiled kernels.
+
+    Args:
+        options: an `onnxruntime.SessionOptions`, to be registered with once.
+
+    Returns:
+        Whether there is a library to register; without it, models run by their own definitions.
+    """
+    path = library()
+    if path is None:
+        return False
+    options.register_custom_ops_library(str(path))
+    return True
+
+
+def instructions() -> str | None:
+    """Return the instruction set of the kernels, "avx512", "avx2" or "generic"; None: no library.
+
+    RADIXFMT_NATIVE_ISA in the environment asks for a lesser one.
+    """
+    path = library()
+    if path is None:
+        return None
+    ask = ctypes.CDLL(str(path)).rx_instructions
+    ask.restype = ctypes.c_char_p
+    return str(ask().decode())

@@ -1,0 +1,188 @@
+/* The operators as ONNX Runtime sees them: registration, kernels, shapes. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "kernels.h"
+#include "operator.h"
+
+#define DOMAIN "ai.radixfmt"
+#define EXPORTED __attribute__((visibility("default")))
+
+struct rx_form {
+    const char *name;
+    int form;
+    size_t inputs;
+    OrtStatus *(*read)(OrtApi api, const OrtKernelInfo *info, int form, rx_stack **stack);
+};
+
+typedef struct {
+    OrtApi api;
+    rx_stack *stack;
+} rx_kernel;
+
+/* ONNX Runtime hands shapes to a function without the table of its API. */
+static OrtApi the_api;
+
+static const char *name_of(const OrtCustomOp *op) { return op->form->name; }
+static const char *provider_of(const OrtCustomOp *op) { return (void)op, "CPUExecutionProvider"; }
+static size_t inputs_of(const OrtCustomOp *op) { return op->form->inputs; }
+static size_t outputs_of(const OrtCustomOp *op) { return (void)op, 1; }
+/* Constants come in several types, which are looked at when the kernel is made. */
+static int input_type(const OrtCustomOp *op, size_t i) { return (void)op, i ? 0 : RX_FLOAT; }
+static int output_type(const OrtCustomOp *op, size_t i) { return (void)op, (void)i, RX_FLOAT; }
+static int required(const OrtCustomOp *op, size_t i) { return (void)op, (void)i, 0; }
+static int in_memory(const OrtCustomOp *op, size_t i) { return (void)op, (void)i, 0; }
+static int one(const OrtCustomOp *op) { return (void)op, 1; }
+
+static OrtStatus *create(const OrtCustomOp *op, OrtApi api, const OrtKernelInfo *info,
+                         void **made) {
+    rx_kernel *kernel = calloc(1, sizeof *kernel);
+    if (!kernel) return rx_refuse(api, "not enough memory");
+    OrtStatus *status = op->form->read(api, info, op->form->form, &kernel->stack);
+    kernel->api = api;
+    if (status) free(kernel);
+    else *made = kernel;
+    return status;
+}
+
+static void destroy(void *made) {
+    rx_kernel *kernel = made;
+    rx_release(kernel->stack);
+    free(kernel);
+}
+
+typedef struct {
+    OrtApi api;
+    OrtKernelContext *context;
+    OrtStatus *status;
+} rx_call;
+
+static void on_all_threads(void *context, void (*work)(void *, size_t), size_t count, void *data) {
+    rx_call *call = context;
+    call->status = KernelContext_ParallelFor(call->api)(call->context, work, count, 0, data);
+}
+
+static OrtStatus *compute(void *made, OrtKernelContext *context) {
+    const rx_kernel *kernel = made;
+    OrtApi api = kernel->api;
+    const OrtValue *x = NULL;
+    OrtValue *y = NULL;
+    OrtShape *shape = NULL;
+    size_t rank = 0;
+    int64_t sizes[2] = {0, 0};
+    float *from = NULL, *to = NULL;
+    OrtStatus *status = KernelContext_GetInput(api)(context, 0, &x);
+    if (!status) status = GetTensorTypeAndShape(api)(x, &shape);
+    if (status) return status;
+    status = GetDimensionsCount(api)(shape, &rank);
+    if (!status && rank == 2) status = GetDimensions(api)(shape, sizes, 2);
+    ReleaseShape(api)(shape);
+    if (status) return status;
+    if (rank != 2 || sizes[1] != kernel->stack->n_in || sizes[0] < 0)
+        return rx_refuse(api, "X: expected [B, %u], got rank %d, [%lld, %lld]", kernel->stack->n_in,
+                         (int)rank, (long long)sizes[0], (long long)sizes[1]);
+    sizes[1] = kernel->stack->n_out;
+    status = KernelContext_GetOutput(api)(context, 0, sizes, 2, &y);
+    if (!status) status = GetTensorMutableData(api)(x, (void **)&from);
+    if (!status) status = GetTensorMutableData(api)(y, (void **)&to);
+    if (status) return status;
+    rx_call call = {api, context, NULL};
+    const rx_pool pool = {on_all_threads, &call};
+    const int failed = rx_run(kernel->stack, from, to, (size_t)sizes[0], &pool);
+    if (call.status) return call.status;
+    return failed ? rx_refuse(api, "not enough memory for the activations") : NULL;
+}
+
+/* Neurons of the output: the length of the bias, or of a stack the last layer's. */
+static int64_t width(const OrtCustomOp *op, OrtShapeInferContext *context) {
+    OrtApi api = the_api;
+    OrtStatus *status = NULL;
+    int64_t found = -1;
+    if (op->form->form >= 0) {
+        OrtShape *bias = NULL;
+        size_t rank = 0;
+        status = ShapeInferContext_GetInputTypeShape(api)(context, 4, &bias);
+        if (!status) status = GetDimensionsCount(api)(bias, &rank);
+        if (!status && rank == 1) status = GetDimensions(api)(bias, &found, 1);
+    } else {
+        const OrtOpAttr *layers = NULL;
+        size_t bytes = 0;
+        status = ShapeInferContext_GetAttribute(api)(context, "layers", &layers);
+        if (!status) {
+            OrtStatus *asked = ReadOpAttr(api)(layers, ORT_ATTRIBUTE_INTS, NULL, 0, &bytes);
+            if (asked) ReleaseStatus(api)(asked); /* it says how many, and complains of no room */
+            int64_t *rows = bytes >= RX_FIELDS * 8 ? malloc(bytes) : NULL;
+            if (rows) status = ReadOpAttr(api)(layers, ORT_ATTRIBUTE_INTS, rows, bytes, &bytes);
+            if (rows && !status) found = rows[bytes / 8 / RX_FIELDS * RX_FIELDS - RX_FIELDS + 1];
+            free(rows);
+        }
+    }
+    if (status) ReleaseStatus(api)(status);
+    return found < 0 || found > RX_LARGEST ? -1 : found;
+}
+
+/* What cannot be inferred stays open; the kernel has the last word. */
+static OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context) {
+    OrtApi api = the_api;
+    OrtShape *x = NULL, *y = NULL;
+    size_t rank = 0;
+    int64_t sizes[2] = {-1, -1};
+    const char *names[2] = {"", ""};
+    OrtStatus *status = ShapeInferContext_GetInputTypeShape(api)(context, 0, &x);
+    if (!status) status = GetDimensionsCount(api)(x, &rank);
+    if (!status && rank == 2) {
+        status = GetDimensions(api)(x, sizes, 2);
+        if (!status) status = GetSymbolicDimensions(api)(x, names, 2);
+    }
+    if (status) {
+        ReleaseStatus(api)(status);
+        return NULL;
+    }
+    sizes[1] = width(op, context);
+    names[1] = "";
+    status = CreateTensorTypeAndShapeInfo(api)(&y);
+    if (status) return status;
+    status = SetTensorElementType(api)(y, RX_FLOAT);
+    if (!status) status = SetDimensions(api)(y, sizes, 2);
+    if (!status) status = SetSymbolicDimensions(api)(y, names, 2);
+    if (!status) status = ShapeInferContext_SetOutputTypeShape(api)(context, 0, y);
+    ReleaseShape(api)(y);
+    return status;
+}
+
+#define OPERATOR(FORM)                                                                            \
+    {.version = ORT_API, .GetName = name_of, .GetExecutionProviderType = provider_of,             \
+     .GetInputType = input_type, .GetInputTypeCount = inputs_of, .GetOutputType = output_type,    \
+     .GetOutputTypeCount = outputs_of, .KernelDestroy = destroy,                                  \
+     .GetInputCharacteristic = required, .GetOutputCharacteristic = required,                     \
+     .GetInputMemoryType = in_memory, .GetVariadicInputMinArity = one,                            \
+     .GetVariadicInputHomogeneity = one, .GetVariadicOutputMinArity = one,                        \
+     .GetVariadicOutputHomogeneity = one, .CreateKernelV2 = create, .KernelComputeV2 = compute,   \
+     .InferOutputShape = infer, .GetStartVersion = one, .GetEndVersion = one, .form = FORM}
+
+static const struct rx_form forms[] = {
+    {"SparseLinear", RX_ROWS, 6, rx_read_layer},
+    {"BlockLinear", RX_BLOCKS, 6, rx_read_layer},
+    {"SparseStack", -1, 5, rx_read_stack},
+};
+static const OrtCustomOp operators[] = {OPERATOR(forms), OPERATOR(forms + 1), OPERATOR(forms + 2)};
+
+/* What ONNX Runtime looks for in a library of operators. The domain lives as long as the
+   process. */
+EXPORTED OrtStatus *RegisterCustomOps(OrtSessionOptions *options, const OrtApiBase *base) {
+    OrtApi api = base->GetApi(ORT_API);
+    if (!api) {
+        api = base->GetApi(1);
+        return rx_refuse(api, "ai.radixfmt: expected ONNX Runtime 1.%d or newer, got %s", ORT_API,
+                         base->GetVersionString());
+    }
+    the_api = api;
+    OrtCustomOpDomain *domain = NULL;
+    OrtStatus *status = CreateCustomOpDomain(api)(DOMAIN, &domain);
+    for (size_t i = 0; !status && i < sizeof operators / sizeof *operators; i++)
+        status = CustomOpDomain_Add(api)(domain, operators + i);
+    return status ? status : AddCustomOpDomain(api)(options, domain);
+}
+
+/* The instruction set that is used. */
+EXPORTED const char *rx_instructions(void) { return rx_best()->name; }

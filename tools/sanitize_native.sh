@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Tests of the compiled operators, and mutants, under AddressSanitizer and UndefinedBehaviorSanitizer.
+#
+#     tools/sanitize_native.sh [MUTANTS]      with PYTHON=… for another interpreter
+#
+# Works on a copy, whose library is built for it: the installed one stays as it is.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+mkdir "$folder/tests"
+cp -r radixfmt tools pyproject.toml "$folder"
+cp -r tests/native tests/conftest.py "$folder/tests"
+rm -f "$folder"/radixfmt/native/_library*.so
+include=$("$python" -c "import sysconfig; print(sysconfig.get_paths()['include'])")
+cc -g -O1 -std=gnu11 -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden \
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+    -I"$include" -o "$folder/radixfmt/native/_library.abi3.so" radixfmt/native/*.c
+export LD_PRELOAD="$(cc -print-file-name=libasan.so):$(cc -print-file-name=libubsan.so)"
+# Python and its libraries leave memory to the end of the process.
+export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+export PYTHONPATH="$folder"
+cd "$folder"
+# OpenVINO loads libraries in a way that AddressSanitizer forbids.
+"$python" -m pytest -q -p no:cacheprovider tests/native --deselect \
+    tests/native/test_native_operators.py::test_other_runtimes_run_the_definition
+"$python" tools/fuzz_native.py --memory 0 --mutants "${1:-5000}" --seed 1
