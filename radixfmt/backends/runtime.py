@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radixfmt import native
 from radixfmt.backends.device import CUDA, onnxruntime
 from radixfmt.backends.precision import FLOAT32, TF32, narrowed
 from radixfmt.errors import (
@@ -109,6 +110,7 @@ def start(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    native.register(options)
     if profile is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)

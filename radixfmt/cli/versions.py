@@ -16,6 +16,7 @@ def versions(*, verbose: bool) -> str:
     """Return the versions of the package, the format and, if verbose, the libraries."""
     lines = [f"radixfmt {__version__}"]
     if verbose:
+        from radixfmt.native import MISSING, instructions
         from radixfmt.storage.guard import HDF5_VERSION
         from radixfmt.storage.manifest import FORMAT_VERSION
 
@@ -23,6 +24,8 @@ def versions(*, verbose: bool) -> str:
         lines.append(f"python {sys.version.split()[0]}")
         lines += [f"{name} {_installed(name)}" for name in LIBRARIES]
         lines.append(f"HDF5 {HDF5_VERSION}")
+        kernels = instructions()
+        lines.append(MISSING if kernels is None else f"compiled operators, {kernels}")
     return "\n".join(lines)
 
 
