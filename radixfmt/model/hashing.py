@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from collections.abc import Callable
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
@@ -49,7 +52,8 @@ class Hashing:
             return
         if len(self._waiting) >= AHEAD:
             self._waiting.popleft().result()
-        self._waiting.append(_thread(os.getpid(), self._turn).submit(self._feed, array, dtype))
+        feed = partial(self._feed, array, dtype)
+        self._waiting.append(_worker(os.getpid(), self._turn).submit(feed))
 
     def repeat(self, element: NDArray[Any], times: int) -> None:
         """Add one element `times` times."""
@@ -81,8 +85,34 @@ def raw(array: NDArray[Any]) -> memoryview:
     return np.ascontiguousarray(ordered).reshape(-1).view(np.uint8).data
 
 
-@lru_cache(maxsize=THREADS)
-def _thread(process: int, turn: int) -> ThreadPoolExecutor:  # noqa: ARG001  a forked child's own
-    from concurrent.futures import ThreadPoolExecutor  # `info` does without
+class _Worker:
+    """A thread that makes calls one after the other.
 
-    return ThreadPoolExecutor(1, thread_name_prefix="radixfmt-hash")
+    It is a daemon: the threads of an executor are waited for when the process ends, without end if
+    a signal came while one of them was starting.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[tuple[Future[None], Callable[[], None]]] = SimpleQueue()
+        Thread(target=self._work, name="radixfmt-hash", daemon=True).start()
+
+    def submit(self, call: Callable[[], None]) -> Future[None]:
+        from concurrent.futures import Future  # `info` does without
+
+        future: Future[None] = Future()
+        self._calls.put((future, call))
+        return future
+
+    def _work(self) -> None:
+        while True:
+            future, call = self._calls.get()
+            try:
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001  whoever waits for the result gets it
+                future.set_exception(error)
+            del future, call  # and the array with them, before the next one comes
+
+
+@lru_cache(maxsize=THREADS)
+def _worker(process: int, turn: int) -> _Worker:  # noqa: ARG001  a forked child's own
+    return _Worker()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 
 import numpy as np
 
@@ -21,3 +23,26 @@ def test_interleaved_hashes_of_large_and_small_arrays():
                 hashing.update(array, "<u8")
                 plain.update(array.astype("<u8").tobytes())
     assert [h.digest() for h in running] == [plain.hexdigest() for plain in expected]
+
+
+def test_an_interrupt_while_a_thread_starts_does_not_keep_the_process():
+    code = """
+import threading
+import numpy as np
+from radixfmt.model.hashing import Hashing
+
+started = threading.Thread.start
+
+def start(thread):
+    started(thread)
+    raise KeyboardInterrupt
+
+threading.Thread.start = start
+try:
+    Hashing("").update(np.zeros(1 << 20))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
