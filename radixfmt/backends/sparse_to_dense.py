@@ -31,6 +31,9 @@ DOMAIN = "com.microsoft"
 class SparseToDenseSession(ScipySession):
     """As `ScipySession`, with all layers in one onnxruntime model that takes them as inputs.
 
+    Only for a process of its own, as `bench` gives every engine: after onnxruntime 1.31 has held
+    sparse tensors, Python's garbage collection can crash.
+
     Args:
         network: of linear layers with weights and elementwise operators.
         tile: samples per tile.

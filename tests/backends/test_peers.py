@@ -9,7 +9,6 @@ import radixfmt as rx
 from radixfmt.backends.openvino import OpenVinoSession
 from radixfmt.backends.parity import check
 from radixfmt.backends.scipy import reference
-from radixfmt.backends.sparse_to_dense import SparseToDenseSession
 from radixfmt.backends.torch import TorchSession
 from radixfmt.errors import DeviceError, MissingDependencyError, ParameterError
 from radixfmt.export import to_onnx
@@ -30,10 +29,10 @@ def x(net):
     return np.random.default_rng(0).random((21, net.headers[0][1][0]), dtype=np.float32)
 
 
-def test_the_sparse_operator_of_onnxruntime(net, x):
-    with SparseToDenseSession(net, tile=8) as session:
-        check(session.run(x), reference(net, x), tolerance=1e-5)
-        assert session.run(x[:0]).shape == (0, net.headers[-1][1][1])
+def test_the_sparse_operator_of_onnxruntime(net):
+    """In a process of its own, as an engine: its sparse tensors can crash the one they are in."""
+    (result,) = rx.bench(net, engines=["ort-sparse-to-dense-matmul"], batch=21, time_budget=0)
+    assert result.parity.max_rel < 1e-5
 
 
 def test_openvino_runs_what_is_exported(net, x):
