@@ -1,6 +1,7 @@
 """Runners that are only there to be measured against compute the same thing."""
 
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -35,12 +36,12 @@ def test_the_sparse_operator_of_onnxruntime(net):
     assert result.parity.max_rel < 1e-5
 
 
-def test_openvino_runs_what_is_exported(net, x):
-    pytest.importorskip("openvino")
-    for target in ("cpu", "cuda"):
-        session = OpenVinoSession(to_onnx(net, target=target), tile=8, threads=1)
-        check(session.run(x), reference(net, x), tolerance=1e-5)
-        assert session.provider.startswith("OpenVINO 20")
+def test_openvino_runs_what_is_exported(net):
+    """In a process of its own too: after OpenVINO has run, an alarm can crash Python."""
+    if find_spec("openvino") is None:
+        pytest.skip("OpenVINO is not installed")
+    (result,) = rx.bench(net, engines=["openvino"], batch=21, time_budget=0)
+    assert result.parity.max_rel < 1e-5
 
 
 @pytest.mark.parametrize("form", ["csr", "dense"])
