@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from radixfmt.errors import InputError, PathError
+from radixfmt.converters.whole_file import read_whole
+from radixfmt.errors import InputError
 from radixfmt.storage.foreign import looks_like
 
 if TYPE_CHECKING:
@@ -26,18 +27,12 @@ def parse(path: Path) -> onnx.ModelProto:
     """
     import onnx
 
-    if not path.is_file():
-        raise PathError(f"{path}: expected an ONNX file; there is no such regular file")
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise PathError(f"{path}: {error.strerror or error}") from None
-    if len(data) > LARGEST_FILE:
-        raise InputError(
-            f"{path}: more than {LARGEST_FILE} bytes, which no ONNX file has",
-            hint="onnx.save_model(…, save_as_external_data=True) keeps weights beside the model",
-        )
+    data = read_whole(
+        path,
+        "an ONNX file",
+        LARGEST_FILE,
+        hint="onnx.save_model(…, save_as_external_data=True) keeps weights beside the model",
+    )
     try:
         model = onnx.ModelProto.FromString(data)
     except Exception as error:  # noqa: BLE001  protobuf's own, which comes without types

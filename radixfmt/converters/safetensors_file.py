@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radixfmt.errors import InputError, MissingDependencyError, PathError, UnsupportedError
+from radixfmt.converters.whole_file import read_whole
+from radixfmt.errors import InputError, MissingDependencyError, UnsupportedError
 from radixfmt.files import replacing
 from radixfmt.model.dtypes import LARGEST_RANK, TENSOR_TYPES, dtype_of
 from radixfmt.storage.foreign import looks_like
@@ -50,18 +51,12 @@ def read_state(path: Path) -> tuple[State, list[str]]:
     _check_installed()
     import safetensors
 
-    if not path.is_file():
-        raise PathError(f"{path}: expected a safetensors file; there is no such regular file")
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise PathError(f"{path}: {error.strerror or error}") from None
-    if len(data) > LARGEST_FILE:
-        raise InputError(
-            f"{path}: more than {LARGEST_FILE} bytes",
-            hint="load it into its module and take that: rx.from_torch(module, example_inputs)",
-        )
+    data = read_whole(
+        path,
+        "a safetensors file",
+        LARGEST_FILE,
+        hint="load it into its module and take that: rx.from_torch(module, example_inputs)",
+    )
     try:
         tensors: Any = safetensors.deserialize(data)  # type: ignore[no-untyped-call]
     except Exception as error:  # noqa: BLE001  the library's own, and those of its parts

@@ -207,3 +207,23 @@ def test_stays_quiet(net, x, capfd):
         session.run(x)
     assert capfd.readouterr() == ("", "")
     assert len(os.sched_getaffinity(0)) == session.threads
+
+
+def test_images_get_the_full_level_and_halves_never_do():
+    import onnx
+    from onnx import helper, numpy_helper
+
+    from radixfmt.backends.runtime import _level
+
+    class Levels:
+        ORT_ENABLE_EXTENDED, ORT_ENABLE_ALL = "extended", "all"
+
+    def level(kernel, dtype):
+        weight = numpy_helper.from_array(np.ones((1, 1, *kernel), dtype), "w")
+        node = helper.make_node("Conv", ["x", "w"], ["y"], kernel_shape=kernel)
+        return _level(onnx.ModelProto(graph={"node": [node], "initializer": [weight]}), Levels)
+
+    assert level((3, 3), np.float32) == "all"
+    assert level((1,), np.float32) == "extended"
+    assert level((3, 3), np.float16) == "extended"
+    assert _level("model.onnx", Levels) == "extended"

@@ -1,25 +1,13 @@
 """The study of very deep sparse networks, as CI runs it."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "tools/reproduce/neurofabric.py"
-
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("neurofabric")
-    words = ["--quick", "--seeds", "1", "--output", str(made)]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(SCRIPT), *words],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return made
+def folder(study):
+    return study("neurofabric")
 
 
 @pytest.fixture(scope="module")

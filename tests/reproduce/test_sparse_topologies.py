@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from scipy.stats import spearmanr
 
-FOLDER = Path(__file__).resolve().parents[2] / "tools" / "reproduce"
 
-
-def test_sparse_topologies(tmp_path):
-    words = ["--quick", "--seeds", "1", "--output", str(tmp_path)]
-    script = FOLDER / "sparse_topologies.py"
-    subprocess.run([sys.executable, "-W", "error", script, *words], check=True)
-    found = json.loads((tmp_path / "sparse_topologies.json").read_text())
+def test_sparse_topologies(study):
+    folder = study("sparse_topologies")
+    found = json.loads((folder / "sparse_topologies.json").read_text())
 
     dense, *families = found["trials"]
     assert dense["label"] == "dense"
@@ -45,6 +38,6 @@ def test_sparse_topologies(tmp_path):
         rho = spearmanr([t[measure] for t in families], [t[readout][-1] for t in families])
         assert each["rho"] == pytest.approx(rho.statistic)
         assert abs(each["p"] - rho.pvalue) < 0.05
-    page = (tmp_path / "sparse_topologies.md").read_text()
+    page = (folder / "sparse_topologies.md").read_text()
     assert all(f"| {label} |" in page for label in by_label)
-    assert (tmp_path / "sparse_topologies.png").stat().st_size > 10_000
+    assert (folder / "sparse_topologies.png").stat().st_size > 10_000

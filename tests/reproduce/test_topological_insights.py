@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from statistics import fmean
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "reproduce" / "topological_insights.py"
-
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("study")
-    words = ["--quick", "--seeds", "1", "--output", str(made)]
-    subprocess.run([sys.executable, "-W", "error", SCRIPT, *words], check=True)
-    return made
+def folder(study):
+    return study("topological_insights")
 
 
 def test_topological_insights(folder):

@@ -14,17 +14,15 @@ for which estimates are made; a form with Gathers must promise 15 % before it is
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from command import Measured, answer
 
 import radixfmt as rx
-from radixfmt.benchmark.environment import environment
 from radixfmt.export.convolutions import convolution
 from radixfmt.export.convolutions.case import case_of
 from radixfmt.export.convolutions.choice import choose
@@ -33,7 +31,6 @@ from radixfmt.export.costs import costs_of
 from radixfmt.export.graph import GraphBuilder
 from radixfmt.export.lowerings import Setting
 from radixfmt.export.nodes import IR_VERSION, OPSET
-from radixfmt.files import check_target, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,20 +174,11 @@ def measure(
 def main() -> int:
     """Run the cases; return 0 if all targets are met, 1 if one is not, 2 for trouble."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, help="JSON file to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace that file")
     parser.add_argument("--repeats", type=int, default=15)
-    arguments = parser.parse_args()
-    try:
-        return _run(arguments)
-    except rx.RadixfmtError as error:
-        print(f"{error}\n{error.hint or ''}".rstrip(), file=sys.stderr)
-        return 2
+    return answer(parser, _run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    if arguments.output:
-        check_target(arguments.output, overwrite=arguments.overwrite)
+def _run(arguments: argparse.Namespace) -> Measured:
     results = []
     for name, layer, size in cases():
         for batch in BATCHES:
@@ -207,15 +195,8 @@ def _run(arguments: argparse.Namespace) -> int:
                     f"dense{'' if found['met'] else '  MISSED'}\n  milliseconds: {times}",
                     flush=True,
                 )
-    if arguments.output:
-        record = {
-            "environment": environment(),
-            "settings": {"repeats": arguments.repeats, "threads": 1},
-            "cases": results,
-        }
-        with replacing(arguments.output, overwrite=arguments.overwrite) as path:
-            path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return 0 if all(found["met"] for found in results) else 1
+    met = all(found["met"] for found in results)
+    return Measured({"repeats": arguments.repeats, "threads": 1}, results, met)
 
 
 if __name__ == "__main__":

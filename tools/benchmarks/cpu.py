@@ -12,7 +12,6 @@ engines run the same 16 layers. All cases take about 10 minutes on two cores.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from dataclasses import dataclass, replace
@@ -21,16 +20,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from command import Measured, answer
 
 import radixfmt as rx
 from radixfmt.backends.device import cores
 from radixfmt.benchmark.engines import Settings
-from radixfmt.benchmark.environment import environment
 from radixfmt.benchmark.job import Job
 from radixfmt.benchmark.rounds import measured
 from radixfmt.benchmark.table import table
 from radixfmt.converters.triples import format_triples
-from radixfmt.files import check_target, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,39 +157,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     names = [case.name for case in CASES]
     parser.add_argument("--case", action="append", choices=names, help="repeat it; else all")
-    parser.add_argument("--output", type=Path, help="JSON file to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace that file")
     parser.add_argument("--rounds", type=int, default=11, help=f"at least {LEAST_ROUNDS}")
     parser.add_argument(
         "--quick", action="store_true", help="a smoke test: few layers and rows, no targets"
     )
-    arguments = parser.parse_args()
-    try:
-        return _run(arguments)
-    except rx.RadixfmtError as error:
-        print(f"{error}\n{error.hint or ''}".rstrip(), file=sys.stderr)
-        return 2
+    return answer(parser, _run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    """Measure, print, and write the file if one is asked for."""
-    if arguments.output:
-        check_target(arguments.output, overwrite=arguments.overwrite)
+def _run(arguments: argparse.Namespace) -> Measured:
+    """Measure and print."""
     chosen = [case for case in CASES if not arguments.case or case.name in arguments.case]
     rounds = max(arguments.rounds, LEAST_ROUNDS)
     if arguments.quick:
         chosen = [replace(case, cycles=1, batch=4) for case in chosen]
         rounds = 3
     cases = [_measure(case, rounds, quick=arguments.quick) for case in chosen]
-    if arguments.output:
-        content = {
-            "environment": environment(),
-            "settings": {"rounds": rounds, "quick": arguments.quick},
-            "cases": cases,
-        }
-        with replacing(arguments.output, overwrite=arguments.overwrite) as path:
-            path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    return 0 if all(ratio["met"] for case in cases for ratio in case["ratios"]) else 1
+    met = all(ratio["met"] for case in cases for ratio in case["ratios"])
+    return Measured({"rounds": rounds, "quick": arguments.quick}, cases, met)
 
 
 def _measure(case: Case, rounds: int, *, quick: bool) -> dict[str, Any]:

@@ -12,21 +12,17 @@ A lowering that is five times slower in its first runs is not timed further.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from command import Measured, answer
 from planner_patterns import PATTERNS
 
-import radixfmt as rx
-from radixfmt.benchmark.environment import environment
 from radixfmt.export import export
 from radixfmt.export.lowerings import lowering
 from radixfmt.export.planner import AUTO
-from radixfmt.files import check_target, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,23 +45,14 @@ SAMPLE_SECONDS = 3e-3
 def main() -> int:
     """Measure; return 0 if `auto` keeps the limit everywhere, 1 if not, 2 for trouble."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, help="JSON file to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace that file")
     parser.add_argument("--quick", action="store_true", help="a small smoke test")
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--batch", type=int, action="append", help=f"in place of {BATCHES}")
     parser.add_argument("--only", action="append", choices=list(PATTERNS), metavar="PATTERN")
-    arguments = parser.parse_args()
-    try:
-        return _run(arguments)
-    except rx.RadixfmtError as error:
-        print(f"{error}\n{error.hint or ''}".rstrip(), file=sys.stderr)
-        return 2
+    return answer(parser, _run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    if arguments.output:
-        check_target(arguments.output, overwrite=arguments.overwrite)
+def _run(arguments: argparse.Namespace) -> Measured:
     names = arguments.only or (QUICK if arguments.quick else list(PATTERNS))
     rounds = 3 if arguments.quick else arguments.rounds
     print(
@@ -80,15 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
             print(_line(case), flush=True)
     missed = [case for case in cases if not case["met"]]
     print(f"{len(cases) - len(missed)} of {len(cases)} within {LIMIT}x of the best single lowering")
-    if arguments.output:
-        content = {
-            "environment": environment(),
-            "settings": {"rounds": rounds, "threads": 1, "limit": LIMIT},
-            "cases": cases,
-        }
-        with replacing(arguments.output, overwrite=arguments.overwrite) as path:
-            path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    return 1 if missed else 0
+    return Measured({"rounds": rounds, "threads": 1, "limit": LIMIT}, cases, not missed)
 
 
 def _case(pattern: str, network: Network, batch: int, rounds: int) -> dict[str, Any]:

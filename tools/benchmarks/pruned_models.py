@@ -10,20 +10,18 @@ since neither sizes nor speed depend on what the weights have learned. Every mod
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch  # noqa: TID253  what is measured is made of it
+from command import Measured, answer
 from models import LeNet5, mlp, pruned
 from torch import nn  # noqa: TID253
 from torch.nn.utils import prune  # noqa: TID253
 
 import radixfmt as rx
-from radixfmt.benchmark.environment import environment
-from radixfmt.files import check_target, replacing
 
 if TYPE_CHECKING:
     from radixfmt.model.network import Network
@@ -48,23 +46,15 @@ SIZES = {
 def main() -> int:
     """Measure all models; return 0, or 2 for trouble."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, help="JSON file to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace that file")
     parser.add_argument("--quick", action="store_true", help="one model and batch: a smoke test")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=90, help="time budget of each model")
-    try:
-        return _run(parser.parse_args())
-    except rx.RadixfmtError as error:
-        print(f"{error}\n{error.hint or ''}".rstrip(), file=sys.stderr)
-        return 2
+    return answer(parser, _run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    """Measure, print, and write the file if one is asked for."""
-    if arguments.output:
-        check_target(arguments.output, overwrite=arguments.overwrite)
+def _run(arguments: argparse.Namespace) -> Measured:
+    """Measure and print."""
     names = list(MODELS)[:1] if arguments.quick else list(MODELS)
     batches = BATCHES[:1] if arguments.quick else BATCHES
     print(_row(["model", "pruned", *SIZES.values(), *(f"batch {b}" for b in batches)]))
@@ -77,12 +67,8 @@ def _run(arguments: argparse.Namespace) -> int:
             ratios = (f"{speed['times']:.2f}x" for speed in case["speed"])
             print(_row([name, f"{sparsity:.0%}", *sizes, *ratios]), flush=True)
     print("Files in kB of 1000 bytes; speed of ONNX auto, how many times that of ONNX dense.")
-    if arguments.output:
-        settings = {key: getattr(arguments, key) for key in ("threads", "repeats", "seconds")}
-        content = {"environment": environment(), "settings": settings, "cases": cases}
-        with replacing(arguments.output, overwrite=arguments.overwrite) as path:
-            path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    return 0
+    settings = {key: getattr(arguments, key) for key in ("threads", "repeats", "seconds")}
+    return Measured(settings, cases)
 
 
 def _measured(

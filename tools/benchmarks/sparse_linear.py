@@ -13,20 +13,17 @@ rule that picks a kernel picks, and whether another one would have been faster.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch  # noqa: TID253  the module measured needs it
+from command import Measured, answer
 from torch import Tensor, nn  # noqa: TID253
 
 import radixfmt as rx
-from radixfmt.benchmark.environment import environment
-from radixfmt.files import check_target, replacing
 from radixfmt.nn import SparseLinear
 
 if TYPE_CHECKING:
@@ -182,22 +179,13 @@ def measure(case: Case, arguments: argparse.Namespace) -> dict[str, Any]:
 def main() -> int:
     """Run the cases; return 0 if all targets are met, 1 if one is not, 2 for trouble."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, help="JSON file to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace that file")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=7)
-    arguments = parser.parse_args()
-    try:
-        return _run(arguments)
-    except rx.RadixfmtError as error:
-        print(f"{error}\n{error.hint or ''}".rstrip(), file=sys.stderr)
-        return 2
+    return answer(parser, _run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    if arguments.output:
-        check_target(arguments.output, overwrite=arguments.overwrite)
+def _run(arguments: argparse.Namespace) -> Measured:
     torch.set_num_threads(arguments.threads)
     results = []
     for case in CASES:
@@ -211,12 +199,8 @@ def _run(arguments: argparse.Namespace) -> int:
             f"  {found['chosen']}; milliseconds: {times}",
             flush=True,
         )
-    if arguments.output:
-        settings = {name: getattr(arguments, name) for name in ("batch", "threads", "repeats")}
-        record = {"environment": environment(), "settings": settings, "cases": results}
-        with replacing(arguments.output, overwrite=arguments.overwrite) as path:
-            path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return 0 if all(found["met"] for found in results) else 1
+    settings = {name: getattr(arguments, name) for name in ("batch", "threads", "repeats")}
+    return Measured(settings, results, all(found["met"] for found in results))
 
 
 if __name__ == "__main__":
