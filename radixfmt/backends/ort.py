@@ -15,8 +15,9 @@ from radixfmt.backends.device import cores, resolve
 from radixfmt.backends.placement import Placement, placement
 from radixfmt.backends.precision import FLOAT32, TF32, check_precision
 from radixfmt.backends.runtime import ELEMENTS, loadable, served, start
-from radixfmt.backends.samples import MOST, checked, tile_for, tiles
+from radixfmt.backends.samples import checked, tiles
 from radixfmt.errors import InputError, ParameterError, UnsupportedError
+from radixfmt.export.tiled import MOST, tile_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -40,7 +40,7 @@ class Lowered(NamedTuple):
     function: onnx.FunctionProto
 
 
-def linear(layer: Packed, x: str, y: str, scope: str) -> Lowered:
+def linear(layer: Packed, x: str, y: str, scope: str, *, allow_dense: bool = False) -> Lowered:
     """Return one layer as a node of its own.
 
     Args:
@@ -48,11 +48,13 @@ def linear(layer: Packed, x: str, y: str, scope: str) -> Lowered:
         x: name of the tensor read.
         y: name of the tensor made.
         scope: name of the node, and prefix of its constants' names.
+        allow_dense: let the definition make as large a matrix as it likes.
 
     Raises:
         UnsupportedError: a layer of rows whose matrix would take too much memory elsewhere.
     """
-    check_body([layer])
+    if not allow_dense:
+        check_body([layer])
     last = "pointers" if layer.form == "rows" else "place"
     arrays = {"weights": layer.weights, "inputs": layer.inputs, last: layer.outputs}
     arrays |= {"bias": layer.bias, "scale": layer.scale}
@@ -61,7 +63,9 @@ def linear(layer: Packed, x: str, y: str, scope: str) -> Lowered:
     return _lowered(name, arrays, attributes, (x, y, scope), linear_function(name))
 
 
-def stack(layers: Sequence[Packed], x: str, y: str, scope: str) -> Lowered:
+def stack(
+    layers: Sequence[Packed], x: str, y: str, scope: str, *, allow_dense: bool = False
+) -> Lowered:
     """Return a run of layers as one node; a model can hold one such run.
 
     Args:
@@ -69,6 +73,7 @@ def stack(layers: Sequence[Packed], x: str, y: str, scope: str) -> Lowered:
         x: name of the tensor read.
         y: name of the tensor made.
         scope: name of the node, and prefix of its constants' names.
+        allow_dense: let the definition make matrices as large as it likes.
 
     Raises:
         ParameterError: no layers, layers that do not fit each other, or weights of several types.
@@ -76,6 +81,8 @@ def stack(layers: Sequence[Packed], x: str, y: str, scope: str) -> Lowered:
     """
     if not layers or len({layer.weights.dtype for layer in layers}) > 1:
         raise ParameterError("stack: expected layers with weights of one type")
+    if not allow_dense:
+        check_body(layers)
     for i, (one, other) in enumerate(pairwise(layers)):
         if one.n_out != other.n_in:
             raise ParameterError(

@@ -121,7 +121,8 @@ static int64_t width(const OrtCustomOp *op, OrtShapeInferContext *context) {
     return found < 0 || found > RX_LARGEST ? -1 : found;
 }
 
-/* What cannot be inferred stays open; the kernel has the last word. */
+/* The kernel has the last word. ONNX Runtime takes an open size without a name for the size -1:
+   a shape is told whole or not at all. */
 static OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context) {
     OrtApi api = the_api;
     OrtShape *x = NULL, *y = NULL;
@@ -139,6 +140,7 @@ static OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context) {
         return NULL;
     }
     sizes[1] = width(op, context);
+    if (sizes[1] < 0 || (sizes[0] < 0 && !names[0][0])) return NULL;
     names[1] = "";
     status = CreateTensorTypeAndShapeInfo(api)(&y);
     if (status) return status;

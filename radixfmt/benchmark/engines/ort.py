@@ -37,19 +37,26 @@ def run(
     *,
     lowering: str,
 ) -> Ready:
-    """Return a session, its layers all of one lowering or, of "auto", as the planner chooses.
+    """Return a session, its layers all of one lowering or, of "auto", as it is exported.
 
     A `tile` of None is the whole batch, none given is the Session's own.
     """
     from radixfmt.backends.device import resolve
     from radixfmt.backends.ort import Session
     from radixfmt.backends.precision import narrowed
+    from radixfmt.backends.runtime import has_kernels
     from radixfmt.export import export
 
     layout = config.get("layout", BATCH_MAJOR)
     target = resolve(settings.device)
     with clock("lower"):
-        exported = export(network, lowering=lowering, target=target, layout=layout)
+        exported = export(
+            network,
+            lowering=lowering,
+            target=target,
+            layout=layout,
+            allow_dense=lowering == "native" and has_kernels(target),
+        )
         model = narrowed(exported.model, settings.precision)
     with clock("build"):
         session = Session(
