@@ -36,8 +36,11 @@ def run(
     clock: Clock,
     *,
     lowering: str,
+    compiled: bool = False,
 ) -> Ready:
     """Return a session, its layers all of one lowering or, of "auto", as it is exported.
+
+    `compiled` lets "auto" choose compiled operators, as a Session does that is given a network.
 
     A `tile` of None is the whole batch, none given is the Session's own.
     """
@@ -55,7 +58,8 @@ def run(
             lowering=lowering,
             target=target,
             layout=layout,
-            allow_dense=lowering == "native" and has_kernels(target),
+            compiled=compiled and has_kernels(target),
+            allow_dense=(compiled or lowering == "native") and has_kernels(target),
         )
         model = narrowed(exported.model, settings.precision)
     with clock("build"):
@@ -75,6 +79,9 @@ def run(
     return Ready(session.run, session.provider, names, bind, session.placement)
 
 
+engine("ort-session", configs=({},), cuda_configs=CUDA)(
+    partial(run, lowering="auto", compiled=True)
+)
 for name in ("auto", *lowering):
     configs = DENSE if name == "dense" else ({},)
     engine(f"ort-{name}", configs=configs, cuda_configs=CUDA)(partial(run, lowering=name))
