@@ -19,7 +19,6 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,8 @@ import numpy as np
 import onnx  # noqa: TID253  mutants are made with it
 import onnxruntime as ort  # noqa: TID253
 from native_mutants import NOTHING, base, lie, mutate, samples
-from onnx import helper, numpy_helper  # noqa: TID253
+from native_oracle import oracle
+from onnx import numpy_helper  # noqa: TID253
 
 from radixfmt import native
 
@@ -42,74 +42,15 @@ CHUNK = 500
 SECONDS = 120
 """Of processor time for a chunk."""
 
+INSTRUCTIONS = ("avx512", "avx2", "generic")
+"""Instruction sets, chunk by chunk, as far as the machine has them."""
+
 LOOKS = 120
 """Looks, a second apart, that find a process with no processor time used since the last: it hangs.
 The clock alone says nothing, for the machine may stand still or serve others."""
 
 MEMORY = 16 << 30
 """Bytes of address space of a process: libraries and onnxruntime's own arenas take most."""
-
-
-def oracle(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return what the model's arrays say, in float64; index errors are raised."""
-    constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
-    values: dict[str, NDArray[np.float64]] = {"x": x.astype(np.float64)}
-    for node in model.graph.node:
-        if node.op_type == "Identity":
-            constants[node.output[0]] = constants[node.input[0]]
-            continue
-        arrays = [constants[name].astype(np.float64) for name in node.input[1:]]
-        given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        y = values[node.input[0]]
-        if node.op_type == "SparseStack":
-            y = _stack(y, arrays, given)
-        else:
-            y = _layer(y, node.op_type == "BlockLinear", *arrays, given["min"], given["max"])
-        values[node.output[0]] = y
-    return values["y"]
-
-
-def _stack(
-    y: NDArray[np.float64], arrays: list[NDArray[np.float64]], given: dict[str, Any]
-) -> NDArray[np.float64]:
-    pieces = [iter(array) for array in arrays]
-
-    def take(i: int, *shape: int) -> NDArray[np.float64]:
-        return np.array(list(islice(pieces[i], int(np.prod(shape))))).reshape(shape)
-
-    for form, n_out, a, b, c, low, high in zip(
-        *np.reshape(given["layers"], (-1, 5)).T, given["min"], given["max"], strict=True
-    ):
-        outputs = take(1, n_out if form else n_out + 1)
-        inputs = take(1, a, c) if form else take(1, a)
-        weights = take(0, a, b, c) if form else take(0, a)
-        y = _layer(y, form, weights, inputs, outputs, take(2, n_out), take(3, n_out), low, high)
-    return y
-
-
-def _layer(
-    x: NDArray[np.float64],
-    blocks: Any,
-    weights: NDArray[np.float64],
-    inputs: NDArray[np.float64],
-    outputs: NDArray[np.float64],
-    bias: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    low: float,
-    high: float,
-) -> NDArray[np.float64]:
-    inputs, outputs = inputs.astype(np.int64), outputs.astype(np.int64)
-    if (inputs < 0).any() or (outputs < 0).any():
-        raise IndexError
-    with np.errstate(all="ignore"):
-        if blocks:
-            made = np.einsum("gmk,bgk->bgm", weights, x[:, inputs])
-            y = made.reshape(x.shape[0], weights.shape[0] * weights.shape[1])[:, outputs]
-        else:
-            y = np.zeros((x.shape[0], bias.size))
-            for o, (start, stop) in enumerate(pairwise(outputs)):
-                y[:, o] = x[:, inputs[start:stop]] @ weights[start:stop]
-        return np.clip(y * scale + bias, np.float64(low), np.float64(high))
 
 
 def verdict(seed: int, number: int) -> str:
@@ -159,7 +100,7 @@ def _compare(
         raise AssertionError(f"shape {found.shape}, expected {wanted.shape}")
     both = np.isfinite(wanted) & (np.abs(wanted) < 1e30)
     size = np.abs(np.where(both, wanted, 0)).max(initial=1.0)
-    if not _overflows(model, x):
+    if not _extreme(model, x):
         np.testing.assert_allclose(found[both], wanted[both], rtol=1e-3, atol=1e-3 * size)
 
 
@@ -183,21 +124,22 @@ def _without(
     return copy.SerializeToString()
 
 
-def _overflows(model: onnx.ModelProto, x: NDArray[np.float32]) -> bool:
-    """Return whether float32 may overflow where float64 does not."""
+def _extreme(model: onnx.ModelProto, x: NDArray[np.float32]) -> bool:
+    """Return whether float32 may become infinite, or zero, where float64 does not."""
     floats = [np.nan_to_num(x.astype(np.float64), posinf=0, neginf=0)]
     floats += [numpy_helper.to_array(c).astype(np.float64) for c in model.graph.initializer]
     for node in model.graph.node:
         for attribute in node.attribute:
             floats.append(np.array([attribute.f, *attribute.floats]))
             floats[-1][np.isinf(floats[-1])] = 0  # no bound
-    with np.errstate(invalid="ignore"):
-        return any(not (np.abs(values) < 1e18).all() for values in floats)
+    sizes = [np.abs(values[values != 0]) for values in floats]
+    return any(not ((size < 1e18) & (size > 1e-18)).all() for size in sizes)
 
 
 def work(seed: int, memory: int, first: int, last: int) -> None:
     """Print the verdict of each mutant, in a process made for them."""
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    _choose_instructions(first)
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     for number in range(first, last):
@@ -206,6 +148,12 @@ def work(seed: int, memory: int, first: int, last: int) -> None:
         except Exception as error:  # noqa: BLE001  wrong answers, whatever form they take
             said = f"WRONG {type(error).__name__}: {error}".replace("\n", " ")
         print(number, said, flush=True)
+
+
+def _choose_instructions(number: int) -> None:
+    """Let this process use the instruction set of a mutant's chunk."""
+    chosen = INSTRUCTIONS[number // CHUNK % len(INSTRUCTIONS)]
+    os.environ.setdefault("RADIXFMT_NATIVE_ISA", chosen)
 
 
 def _run(words: list[str]) -> tuple[str, str]:
@@ -237,6 +185,7 @@ def chunks(arguments: argparse.Namespace) -> Iterator[tuple[int, str]]:
     def chunk(first: int) -> list[tuple[int, str]]:
         found: list[tuple[int, str]] = []
         last = min(first + CHUNK, arguments.mutants)
+        first = max(first, arguments.first)
         while first < last:
             words = [sys.executable, __file__, "--seed", str(arguments.seed)]
             words += ["--memory", str(arguments.memory), "--work", str(first), str(last)]
@@ -251,7 +200,8 @@ def chunks(arguments: argparse.Namespace) -> Iterator[tuple[int, str]]:
         return found
 
     with ThreadPoolExecutor(arguments.processes) as pool:
-        for found in pool.map(chunk, range(arguments.first, arguments.mutants, CHUNK)):
+        starts = range(arguments.first // CHUNK * CHUNK, arguments.mutants, CHUNK)
+        for found in pool.map(chunk, starts):
             yield from found
 
 
@@ -270,6 +220,7 @@ def main() -> int:
         print(native.MISSING, file=sys.stderr)
         return 2
     if arguments.only is not None:
+        _choose_instructions(arguments.only)
         print(verdict(arguments.seed, arguments.only))
         return 0
     if arguments.work:
