@@ -53,8 +53,12 @@ MEMORY = 16 << 30
 """Bytes of address space of a process: libraries and onnxruntime's own arenas take most."""
 
 
-def verdict(seed: int, number: int) -> str:
-    """Return what became of one mutant; an AssertionError tells of a wrong answer."""
+def verdict(seed: int, number: int, *, limited: bool = True) -> str:
+    """Return what became of one mutant; an AssertionError tells of a wrong answer.
+
+    Without a limit of memory, as sanitizers need it, nothing asks for what cannot be had: they end
+    the process, where onnxruntime returns an error.
+    """
     rng = np.random.default_rng([seed, number])
     model = base(rng)
     for _ in range(rng.integers(1, 3)):
@@ -68,7 +72,7 @@ def verdict(seed: int, number: int) -> str:
     if kernels:
         native.register(options)
     x = samples(model, rng)
-    if x.shape[:1] == (NOTHING,) and not kernels:
+    if x.shape[:1] == (NOTHING,) and not (kernels and limited):
         return "skipped"
     try:
         feeds = {"x": x} | _fed(model)
@@ -144,7 +148,7 @@ def work(seed: int, memory: int, first: int, last: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     for number in range(first, last):
         try:
-            said = verdict(seed, number)
+            said = verdict(seed, number, limited=memory > 0)
         except Exception as error:  # noqa: BLE001  wrong answers, whatever form they take
             said = f"WRONG {type(error).__name__}: {error}".replace("\n", " ")
         print(number, said, flush=True)
@@ -221,7 +225,7 @@ def main() -> int:
         return 2
     if arguments.only is not None:
         _choose_instructions(arguments.only)
-        print(verdict(arguments.seed, arguments.only))
+        print(verdict(arguments.seed, arguments.only, limited=arguments.memory > 0))
         return 0
     if arguments.work:
         work(arguments.seed, arguments.memory, *arguments.work)
