@@ -14,6 +14,7 @@ from radixfmt.backends.device import l2_bytes, onnxruntime
 from radixfmt.backends.runtime import ELEMENTS
 from radixfmt.backends.samples import tiles
 from radixfmt.errors import UnsupportedError
+from radixfmt.export.tiled import MOST, tile_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,14 @@ LEAST_TILE = 32
 
 NO_GRAPH = -1
 """The number onnxruntime gives to runs that are not recorded."""
+
+
+def fitting_tile(kind: str, width: int, lowering: str | None) -> int:
+    """Return how many rows to run at a time, on "cpu" or "cuda", of a model lowered so."""
+    if kind == "cuda":
+        return cuda_tile(width, dense=lowering == "dense")
+    # dense layers are bound by their weights, compiled ones cut tiles of their own
+    return MOST if lowering in ("dense", "native") else tile_for(width)
 
 
 def cuda_tile(width: int, *, dense: bool) -> int:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from radixfmt.backends import backend
-from radixfmt.backends.binding import Bound, cuda_tile
+from radixfmt.backends.binding import Bound, fitting_tile
 from radixfmt.backends.device import cores, resolve
 from radixfmt.backends.placement import Placement, placement
 from radixfmt.backends.precision import FLOAT32, TF32, check_precision
 from radixfmt.backends.runtime import ELEMENTS, loadable, served, start
 from radixfmt.backends.samples import checked, tiles
 from radixfmt.errors import InputError, ParameterError, UnsupportedError
-from radixfmt.export.tiled import MOST, tile_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,12 +91,7 @@ class Session:
         self._input = self._inputs[0]
         metadata = self._session.get_modelmeta().custom_metadata_map
         width = next((n for n in reversed(self._input.shape) if isinstance(n, int)), 1)
-        lowered = metadata.get("radixfmt.lowering")
-        dense = lowered == "dense"
-        if kind == "cuda":
-            self._tile = tile or cuda_tile(width, dense=dense)
-        else:  # dense layers are bound by their weights, compiled ones cut tiles of their own
-            self._tile = tile or (MOST if lowered in ("dense", "native") else tile_for(width))
+        self._tile = tile or fitting_tile(kind, width, metadata.get("radixfmt.lowering"))
         self._axis = 1 if metadata.get("radixfmt.layout") == "feature-major" else 0
         # tiles of one size only: the model's, or that of the recorded run
         sizes = self._input.shape[self._axis : self._axis + 1]

@@ -19,10 +19,10 @@ from radixfmt.export.fused import passes
 from radixfmt.export.graph import BATCH_MAJOR, FEATURE_MAJOR, GraphBuilder
 from radixfmt.export.lowerings import Setting
 from radixfmt.export.nodes import IR_VERSION, OPSET
-from radixfmt.export.planner import AUTO, plan
+from radixfmt.export.planner import AUTO, Plan, plan
 from radixfmt.export.rows import independent
 from radixfmt.export.shapes import float_of, rank, tensor_types
-from radixfmt.export.tiled import rows_per_tile, tile
+from radixfmt.export.tiled import in_tiles, tile
 from radixfmt.export.walk import Walk
 from radixfmt.model.digest import digests, layer_digests
 from radixfmt.model.graph import topological_order
@@ -91,10 +91,18 @@ def export(
         signed.append(layer_digests(layer))
     apart = reasons(network, nodes, types, dtype, target)
     deep = {name for name, kind in types.items() if (rank(kind) or 0) > 2}
-    plans = plan(
-        network, nodes, layers, apart, deep, setting,
-        wanted=lowering, compiled=compiled, layout=layout,
-    )  # fmt: skip
+    by_row = independent(network, nodes, types)
+
+    def planned(setting: Setting) -> list[Plan]:
+        return plan(
+            network, nodes, layers, apart, deep, setting,
+            wanted=lowering, compiled=compiled, layout=layout,
+        )  # fmt: skip
+
+    if by_row and layout == BATCH_MAJOR:
+        plans, rows = in_tiles(network, setting, planned)
+    else:
+        plans, rows = planned(setting), None
     _check_memory(sum(p.estimate.weight_bytes for p in plans))
     graph = GraphBuilder(
         dtype,
@@ -112,11 +120,8 @@ def export(
         _check_memory(graph.constant_bytes)
         _check_expanded(graph, allow_dense=allow_dense)
     walk.finish()
-    by_row = independent(network, nodes, types)
-    if by_row and layout == BATCH_MAJOR and not graph.functions:  # which cut batches themselves
-        rows = rows_per_tile(network, plans, setting)
-        if rows:
-            tile(graph, network, rows, batch)
+    if rows and not graph.functions:  # which cut batches themselves
+        tile(graph, network, rows, batch)
     choices = tuple(
         Choice(layer.name, p.lowering, p.why) for layer, p in zip(layers, plans, strict=True)
     )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from radixfmt.export.graph import FEATURE_MAJOR
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -32,43 +34,61 @@ ZERO = np.array([0])
 SCAN = 5e-5
 """Seconds of a run that Scan and the nodes around it take beside the copies they make."""
 
+KEPT = 0.8
+"""Speed that the least batch has to keep: whoever runs single samples counts microseconds."""
+
 
 def tile_for(width: int) -> int:
     """Return how many rows to run at a time through layers of about `width` neurons."""
     return max(LEAST, min(MOST, CACHED // max(width, 1)))
 
 
-def rows_per_tile(network: Network, plans: Sequence[Plan], setting: Setting) -> int | None:
-    """Return the rows of a tile, or None where tiles would lose, or cannot be had.
+def in_tiles(
+    network: Network, setting: Setting, planned: Callable[[Setting], list[Plan]]
+) -> tuple[list[Plan], int | None]:
+    """Return the plans of a network, and the rows of a tile; None where tiles lose.
 
-    Of an open batch, what is gained at the largest one that counts is held against what is lost at
-    the least. CUDA records no graph of a Scan, and its caches hold more.
+    Tiles are planned for: of a large batch another lowering may be best than of a tile of it. Of an
+    open batch, what is gained at the largest one that counts is held against what is lost at the
+    least. CUDA records no graph of a Scan, and its caches hold more.
 
     Args:
         network: whose rows are independent.
-        plans: of its layers.
-        setting: for which they were made.
+        setting: batch, target and costs.
+        planned: returns plans for a setting.
     """
+    plans = planned(setting)
     ends = (*network.inputs, *network.outputs)
-    if setting.target != "cpu" or len(ends) != 2 or not plans:
-        return None
+    if setting.target != "cpu" or len(ends) != 2 or not plans or any(p.fuses for p in plans):
+        return plans, None
     if not all(len(value.shape) == 2 and isinstance(value.shape[1], int) for value in ends):
-        return None
+        return plans, None
+    widths = [int(value.shape[1]) for value in ends if isinstance(value.shape[1], int)]
     rows = tile_for(max(max(shape) for _, shape in network.headers))
-    batches = (setting.batch, *setting.others)
+    size = -(-setting.batch // -(-setting.batch // rows))
+    inside = plans if setting.others else planned(setting._replace(batch=size))
 
     def gain(batch: int) -> float:
         """Return how many times as fast tiles are."""
         tiles = -(-batch // rows)
-        whole, each = (_seconds(plans, setting.batch, n) for n in (batch, -(-batch // tiles)))
+        whole = _seconds(plans, setting, widths, setting.batch, batch)
+        first = setting.batch if setting.others else size
+        each = _seconds(inside, setting, widths, first, -(-batch // tiles))
         return whole / (tiles * each + SCAN)
 
-    return rows if gain(max(batches)) * gain(min(batches)) > 1 else None
+    most, least = (gain(of((setting.batch, *setting.others))) for of in (max, min))
+    if most * least > 1 and least >= KEPT:
+        return inside, rows
+    return plans, None
 
 
-def _seconds(plans: Sequence[Plan], planned: int, batch: int) -> float:
-    """Return what layers cost at another batch than they were planned for."""
-    return sum(
+def _seconds(
+    plans: Sequence[Plan], setting: Setting, widths: Sequence[int], planned: int, batch: int
+) -> float:
+    """Return what layers, and turns at both ends, cost at another batch than planned for."""
+    ends = zip((plans[0], plans[-1]), widths, strict=True)
+    turned = [width for p, width in ends if p.layout == FEATURE_MAJOR]
+    return sum(setting.costs.turn(width, batch) for width in turned) + sum(
         p.estimate.at(batch) if p.estimate.at else p.estimate.seconds * batch / planned
         for p in plans
     )

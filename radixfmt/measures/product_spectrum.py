@@ -131,6 +131,7 @@ def _of_ratio(
     why = {key: reason for key, reason in why.items() if key not in known}
     if ratio is None:
         return _entry(method, why, **known)
+    ratio = min(ratio, 1.0)  # a disconnected product's is 1, found with rounding errors
     known |= {"gap_ratio": 1 - ratio, "residual": residual}
     if ratio == 0:
         known["sigma2"] = 0.0

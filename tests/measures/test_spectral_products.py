@@ -98,6 +98,18 @@ def test_products_of_random_layers(small, monkeypatch):
         check_product(product(net), [dense(net, i) for i in range(3)])
 
 
+@pytest.mark.parametrize("small", [0, singular.SMALL])
+def test_disconnected_products_have_no_gap(small, monkeypatch):
+    monkeypatch.setattr(singular, "SMALL", small)
+    rng = np.random.default_rng(0)
+    for neurons, blocks, degree in ((17, 3, 9), (11, 4, 6), (19, 4, 5), (4, 3, 1)):
+        band = sum(np.roll(np.eye(neurons), shift, axis=1) for shift in range(degree))
+        kron = [np.kron(np.eye(blocks), band[:, rng.permutation(neurons)]) for _ in range(3)]
+        found = product(network(*kron))
+        for key in ("gap_ratio", "gap_abs", "algebraic_connectivity"):
+            assert 0 <= found[key] < 1e-9, key
+
+
 def test_graph_challenge_groups():
     net = rx.generate("graph-challenge", neurons=1024, layers=1920)
     whole = product(net)
