@@ -47,8 +47,25 @@ def register(options: Any) -> bool:
     path = library()
     if path is None:
         return False
+    compiler = nvrtc()
+    if compiler is not None:
+        ctypes.CDLL(str(path)).rx_nvrtc_at(str(compiler).encode())
     options.register_custom_ops_library(str(path))
     return True
+
+
+@cache
+def nvrtc() -> Path | None:
+    """Return NVRTC where pip has put it, or None; it compiles the CUDA kernels at run time."""
+    nvidia = find_spec("nvidia")
+    folders = (nvidia.submodule_search_locations or []) if nvidia is not None else []
+    found = [
+        path
+        for folder in folders
+        for package in ("cu13", "cuda_nvrtc")
+        for path in Path(folder, package, "lib").glob("libnvrtc.so.*")
+    ]
+    return found[0] if found else None
 
 
 def instructions() -> str | None:
