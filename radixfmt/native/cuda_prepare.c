@@ -39,7 +39,9 @@ static void lay_rows(rx_piece *piece, const rx_layer *from, rx_cuda_layer *to) {
         edge[i] = (rx_edge){from->inputs[i], from->weights[i]};
 }
 
-/* Outputs come in fours or eights; what lies behind the last group is read and left. */
+/* Outputs come in fours or eights; what lies behind the last group is read and left. Groups that a
+   warp computes side by side begin at different inputs: rows of a tile of 28 samples whose slots are
+   8 apart, or 32, would share banks of shared memory. */
 static void lay_blocks(rx_piece *piece, const rx_layer *from, rx_cuda_layer *to) {
     const size_t groups = from->groups, k = from->k, m = from->m;
     const size_t wide = m <= 4 ? 4 : (m + 7) / 8 * 8;
@@ -54,10 +56,12 @@ static void lay_blocks(rx_piece *piece, const rx_layer *from, rx_cuda_layer *to)
     to->outputs = take(piece, groups * wide, 4, &outputs);
     to->bias = take(piece, groups * wide, 4, &bias);
     if (!inputs) return;
-    memcpy(inputs, from->inputs, groups * k * 4);
-    for (size_t i = 0; i < groups * k; i++)
-        memcpy(weights + i * wide, from->weights + i * m, m * 4);
     for (size_t g = 0; g < groups; g++) {
+        for (size_t i = 0; i < k; i++) {
+            const size_t to_row = g * k + i, from_row = g * k + (i + g % 8) % k;
+            inputs[to_row] = from->inputs[from_row];
+            memcpy(weights + to_row * wide, from->weights + from_row * m, m * 4);
+        }
         for (size_t o = 0; o < wide; o++) outputs[g * wide + o] = from->n_out;
         memcpy(outputs + g * wide, from->outputs + g * m, m * 4);
         memcpy(bias + g * wide, from->bias + g * m, m * 4);

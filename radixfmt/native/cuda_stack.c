@@ -35,12 +35,6 @@ static int launch(const rx_call *call, int kernel, size_t x, size_t y, unsigned 
     return !rx_failed(gpu->driver, code, "a kernel does not start", call->message);
 }
 
-/* Floats of half the shared memory of a tile; see Tile in kernels.cu. */
-static size_t half_of(const rx_gpu_stack *stack, int tile) {
-    const size_t widest = stack->widest;
-    return tile == 64 ? widest * 64 : widest * 28 + (widest / 32 + 1) * 4;
-}
-
 /* Samples of a tile that fits into shared memory; 0: one kernel per layer is faster, or must be.
    A block takes a tile through all layers; 60000 samples are 2143 tiles of 28. */
 static int tile_of(const rx_gpu_stack *stack, size_t batch) {
@@ -51,7 +45,7 @@ static int tile_of(const rx_gpu_stack *stack, size_t batch) {
                   stack->work * (double)batch / (processors * LAYER_SPEED);
     int chosen = 0;
     for (int i = 0; i < 2; i++) {
-        if (2 * half_of(stack, tiles[i]) > gpu->shared / 4) continue;
+        if ((size_t)stack->widest * (size_t)tiles[i] > gpu->shared / 8) continue;
         const size_t waves = up(up(batch, (size_t)tiles[i]), (size_t)gpu->processors);
         const double one = stack->work * tiles[i] / TILE_SPEED + layers * LAYER_START;
         if (LAUNCH + (double)waves * one < best) {
@@ -64,7 +58,7 @@ static int tile_of(const rx_gpu_stack *stack, size_t batch) {
 
 static int run_tiles(const rx_call *call, int tile, const float *x, float *y, size_t batch) {
     rx_gpu_stack *stack = call->stack;
-    unsigned half = (unsigned)half_of(stack, tile);
+    unsigned half = stack->widest * (unsigned)tile;
     void *arguments[] = {&stack->there, &stack->count, &stack->first, &x, &y,
                          &batch,        &stack->n_in,  &stack->n_out, &half};
     return launch(call, tile == 64 ? RX_STACK_64 : RX_STACK_28, up(batch, (size_t)tile), 1,

@@ -218,7 +218,7 @@ static const OrtApiBase *real;
 static OrtApi real_api;
 static const char *cpu(const OrtCustomOp *) { return "CPUExecutionProvider"; }
 
-static OrtStatus *add(OrtCustomOpDomain *domain, const OrtCustomOp *given) {
+static OrtStatus *add_for_cpu(OrtCustomOpDomain *domain, const OrtCustomOp *given) {
     static std::map<const OrtCustomOp *, OrtCustomOp> changed;
     if (!strcmp(given->GetExecutionProviderType(given), "CPUExecutionProvider")) return nullptr;
     OrtCustomOp &made = changed[given] = *given;
@@ -230,7 +230,7 @@ static OrtApi changed_api(uint32_t version) {
     static void *slots[278];
     real_api = real->GetApi(version);
     memcpy(slots, real_api, sizeof slots);
-    slots[27] = (void *)add;
+    slots[27] = (void *)add_for_cpu;
     return slots;
 }
 

@@ -3,25 +3,27 @@
    Activations lie as rows of samples, one row for each neuron's slot. A warp takes some outputs of
    a row of TILE samples: LANES lanes share an output and hold SAMPLES samples each.
 
-   Blocks: a thread adds up OUTPUTS x SAMPLES sums in registers. Of 8 x 7 (tiles of 28), one step
-   of k reads 7 activations and 8 weights, 60 bytes, for 56 multiply-adds: a warp reads 7 rows of
-   shared memory and 2 to 4 of the L1 cache in the time of 14 rows. Weights come from the L2 cache
-   once for each tile: 4 bytes for 28 multiply-adds, which is 18 bytes a cycle and multiprocessor at
-   full speed. 8 x 8 (tiles of 64) where activations lie in the L2 cache: 128 bytes of
-   activations and 128 of weights for 2048 multiply-adds of a warp, or 256 and 128 as 4-byte words.
+   Blocks: a thread adds up OUTPUTS x SAMPLES sums in registers. Arithmetic for 8 x 7, tiles of 28:
+   one step of k is 56 multiply-adds of a warp, 14 cycles of a multiprocessor, and reads 7 rows of
+   shared memory (a cycle each, if the groups side by side lie in different banks) and 32 bytes of
+   weights, 2 to 4 cycles of the L1 cache. That is 112 FLOP for 28 bytes of activations a thread.
+   Weights leave the L2 cache once for each tile: 4 bytes for 28 multiply-adds, at full speed 18
+   bytes a cycle for each multiprocessor. Of the loop's instructions 112 of 153 are multiply-adds.
 
-   Rows: nothing is shared but the edge; one activation is read for each multiply-add, so shared
+   8 x 8, tiles of 64, where activations lie in the L2 cache: a warp reads 256 bytes of activations
+   and 128 of weights for 2048 multiply-adds, and writes 4 bytes for every k of them.
+
+   Rows: nothing is shared but the edge. One activation is read for each multiply-add, so shared
    memory allows a quarter of full speed. */
 
 #define DEVICE static __device__ __forceinline__
 #define KERNEL extern "C" __global__ void
 #define WARP 32
 
-/* A tile of samples in shared memory. Every 32 rows are followed by SKEW words, so that two groups
-   that a warp reads at once lie in different banks. */
-template <int TILE, int SKEW> struct Tile {
+/* A tile of samples in shared memory. */
+template <int TILE> struct Tile {
     float *data;
-    __device__ __forceinline__ float *row(unsigned slot) const { return data + slot * TILE + slot / 32 * SKEW; }
+    __device__ __forceinline__ float *row(unsigned slot) const { return data + slot * TILE; }
 };
 
 /* The same in global memory, `stride` samples wide. */
@@ -61,8 +63,14 @@ DEVICE void load_samples(const float *row, unsigned lane, float to[SAMPLES]) {
 
 /* NaN stays NaN. */
 DEVICE float bounded(float value, const rx_cuda_layer &layer) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    asm("max.NaN.f32 %0, %0, %1;" : "+f"(value) : "f"(layer.low));
+    asm("min.NaN.f32 %0, %0, %1;" : "+f"(value) : "f"(layer.high));
+    return value;
+#else
     value = value < layer.low ? layer.low : value;
     return value > layer.high ? layer.high : value;
+#endif
 }
 
 template <int LANES, int SAMPLES>
@@ -81,8 +89,19 @@ DEVICE void store_samples(float *row, unsigned lane, const float sum[SAMPLES],
     }
 }
 
-/* Warp `warp` of `warps`. The weights and the index of the next step are read during this one; the
-   last step reads what lies behind the group and leaves it. */
+template <int LANES, int SAMPLES, int OUTPUTS>
+DEVICE void add(float sum[OUTPUTS][SAMPLES], const float weight[OUTPUTS], const float *row,
+                unsigned lane) {
+    float sample[SAMPLES];
+    load_samples<LANES, SAMPLES>(row, lane, sample);
+#pragma unroll
+    for (int o = 0; o < OUTPUTS; o++)
+#pragma unroll
+        for (int s = 0; s < SAMPLES; s++) sum[o][s] += weight[o] * sample[s];
+}
+
+/* Warp `warp` of `warps`. The weights and the slot of the next step are read during this one; the
+   last step may read what lies behind the group, and leaves it. */
 template <int LANES, int SAMPLES, int OUTPUTS, class Rows>
 DEVICE void blocks(const rx_cuda_layer &layer, Rows x, Rows y, unsigned warp, unsigned warps) {
     const unsigned lane = threadIdx.x % LANES, each = WARP / LANES;
@@ -92,28 +111,25 @@ DEVICE void blocks(const rx_cuda_layer &layer, Rows x, Rows y, unsigned warp, un
         const size_t group = item / parts, at = group * layer.m + item % parts * OUTPUTS;
         const unsigned *input = layer.inputs + group * k;
         const float *weights = layer.weights + group * k * layer.m + item % parts * OUTPUTS;
-        float sum[OUTPUTS][SAMPLES], next[OUTPUTS];
+        float sum[OUTPUTS][SAMPLES], even[OUTPUTS], odd[OUTPUTS];
 #pragma unroll
         for (int o = 0; o < OUTPUTS; o++) {
             const float bias = __ldg(layer.bias + at + o);
 #pragma unroll
             for (int s = 0; s < SAMPLES; s++) sum[o][s] = bias;
         }
-        unsigned slot = __ldg(input);
-        load_weights<OUTPUTS>(weights, next);
-#pragma unroll(SAMPLES == 1 ? 8 : 2)
-        for (unsigned i = 0; i < k; i++) {
-            float weight[OUTPUTS], sample[SAMPLES];
-            load_samples<LANES, SAMPLES>(x.row(slot), lane, sample);
-#pragma unroll
-            for (int o = 0; o < OUTPUTS; o++) weight[o] = next[o];
-            slot = __ldg(++input);
-            load_weights<OUTPUTS>(weights += layer.m, next);
-#pragma unroll
-            for (int o = 0; o < OUTPUTS; o++)
-#pragma unroll
-                for (int s = 0; s < SAMPLES; s++) sum[o][s] += weight[o] * sample[s];
+        unsigned slot = __ldg(input), i = 0;
+        load_weights<OUTPUTS>(weights, even);
+#pragma unroll(SAMPLES == 1 ? 4 : 1)
+        for (; i + 1 < k; i += 2, input += 2) {
+            const unsigned second = __ldg(input + 1);
+            load_weights<OUTPUTS>(weights += layer.m, odd);
+            add<LANES, SAMPLES, OUTPUTS>(sum, even, x.row(slot), lane);
+            slot = __ldg(input + 2);
+            load_weights<OUTPUTS>(weights += layer.m, even);
+            add<LANES, SAMPLES, OUTPUTS>(sum, odd, x.row(second), lane);
         }
+        if (i < k) add<LANES, SAMPLES, OUTPUTS>(sum, even, x.row(slot), lane);
 #pragma unroll
         for (int o = 0; o < OUTPUTS; o++) {
             slot = __ldg(layer.outputs + at + o);
@@ -161,10 +177,10 @@ DEVICE void compute(const rx_cuda_layer &layer, Rows x, Rows y, unsigned warp, u
 extern __shared__ float4 memory[];
 
 /* All layers for one tile of samples: activations go to and fro between halves of shared memory. */
-template <int TILE, int SKEW>
+template <int TILE>
 DEVICE void stack(const rx_cuda_layer *layers, int count, const unsigned *first, const float *x,
                   float *y, size_t batch, unsigned n_in, unsigned n_out, unsigned half) {
-    Tile<TILE, SKEW> from = {(float *)memory}, to = {(float *)memory + half};
+    Tile<TILE> from = {(float *)memory}, to = {(float *)memory + half};
     const unsigned warp = threadIdx.x / WARP, warps = blockDim.x / WARP, lane = threadIdx.x % WARP;
     const size_t start = (size_t)blockIdx.x * TILE, left = batch - start;
     for (unsigned t = warp; t < TILE; t += warps)
@@ -175,7 +191,7 @@ DEVICE void stack(const rx_cuda_layer *layers, int count, const unsigned *first,
         const rx_cuda_layer layer = layers[i];
         compute<TILE>(layer, from, to, warp, warps);
         __syncthreads();
-        const Tile<TILE, SKEW> made = to;
+        const Tile<TILE> made = to;
         to = from;
         from = made;
     }
@@ -183,15 +199,15 @@ DEVICE void stack(const rx_cuda_layer *layers, int count, const unsigned *first,
         for (unsigned i = lane; i < n_out; i += WARP) y[(start + t) * n_out + i] = from.row(i)[t];
 }
 
-#define STACK(TILE, SKEW)                                                                         \
+#define STACK(TILE)                                                                               \
     KERNEL __launch_bounds__(512)                                                                 \
         stack_##TILE(const rx_cuda_layer *layers, int count, const unsigned *first,               \
                      const float *x, float *y, size_t batch, unsigned n_in, unsigned n_out,       \
                      unsigned half) {                                                             \
-        stack<TILE, SKEW>(layers, count, first, x, y, batch, n_in, n_out, half);                  \
+        stack<TILE>(layers, count, first, x, y, batch, n_in, n_out, half);                        \
     }
-STACK(28, 4)
-STACK(64, 0)
+STACK(28)
+STACK(64)
 
 /* One layer for all tiles in a run of columns: a block's y is its tile. */
 #define LAYER(TILE)                                                                               \
