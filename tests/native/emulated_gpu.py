@@ -1,4 +1,4 @@
-"""Tests of the operators with the kernels of a GPU that is emulated; started by test_native_cuda.py.
+"""Tests of the operators on a GPU that is emulated; started by test_native_cuda.py.
 
 RADIXFMT_EMULATED_GPU names a folder that holds the emulation as libcuda.so.1 and libnvrtc.so.13,
 where the loader looks first; RADIXFMT_EMULATED the compiled operators.
@@ -126,7 +126,8 @@ def main():
     for suite, names in SUITES.items():
         code |= pytest.main([str(HERE / suite), "-q", "-p", "no:cacheprovider", "-k", names])
     unused = [name for name in KERNELS if not GPU.calls(name)]
-    print(f"kernels that nothing used: {unused}")
+    if unused:
+        sys.stderr.write(f"kernels that nothing used: {unused}\n")
     return int(code) or len(unused)
 
 
