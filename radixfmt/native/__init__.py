@@ -6,6 +6,9 @@ anywhere. Where this library is registered, its kernels take the place of that d
     options = onnxruntime.SessionOptions()
     radixfmt.native.register(options)
     session = onnxruntime.InferenceSession("model.onnx", options)
+
+The library has kernels for CPUs and for CUDA. The latter are compiled by NVRTC when a session asks
+for CUDA; they have run on an emulated GPU, not on a real one yet.
 """
 
 from __future__ import annotations
