@@ -24,6 +24,6 @@ LIBRARY = Extension(
 # The sources want GCC or Clang.
 setup(
     ext_modules=[] if sys.platform == "win32" else [LIBRARY],
-    exclude_package_data={"radixfmt.native": ["*.c", "*.h", "cuda/*"]},
+    exclude_package_data={"radixfmt.native": ["*.c", "*.h"], "radixfmt.native.cuda": ["*"]},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )
