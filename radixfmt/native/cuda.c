@@ -14,13 +14,14 @@ enum { DYNAMIC_SHARED = 8 };
 
 /* In the order of rx_driver. */
 static const char *const functions[] = {
-    "cuInit",          "cuGetErrorString",  "cuDeviceGet",
+    "cuInit", "cuGetErrorString", "cuDeviceGet",
     "cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain", "cuCtxGetCurrent",
-    "cuCtxGetDevice",  "cuCtxPushCurrent_v2", "cuCtxPopCurrent_v2",
+    "cuCtxGetDevice", "cuCtxPushCurrent_v2", "cuCtxPopCurrent_v2",
     "cuModuleLoadData", "cuModuleGetFunction", "cuFuncSetAttribute",
-    "cuMemAlloc_v2",   "cuMemFree_v2",      "cuMemcpyHtoD_v2",
-    "cuLaunchKernel",
+    "cuMemAlloc_v2", "cuMemFree_v2", "cuMemcpyHtoD_v2",
+    "cuStreamSynchronize", "cuLaunchKernel",
 };
+_Static_assert(sizeof functions == sizeof(rx_driver), "a name for each function");
 
 /* In the order of RX_STACK_28 … */
 static const char *const kernels[RX_KERNELS] = {"stack_28", "stack_64", "layer_1", "layer_8",

@@ -25,6 +25,7 @@ typedef struct {
     int (*allocate)(rx_address *address, size_t bytes);
     int (*release)(rx_address address);
     int (*upload)(rx_address to, const void *from, size_t bytes);
+    int (*wait)(void *stream);
     int (*launch)(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
                   void *stream, void **arguments, void **extra);

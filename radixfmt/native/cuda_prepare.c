@@ -105,7 +105,8 @@ static int move(rx_gpu_stack *made, const rx_stack *stack, char *message) {
     piece = (rx_piece){calloc(1, bytes), 0, made->memory};
     if (!piece.host) return snprintf(message, RX_MESSAGE, "not enough memory for the layers"), 0;
     lay(&piece, stack, made);
-    const int code = driver->upload(made->memory, piece.host, bytes);
+    int code = driver->upload(made->memory, piece.host, bytes);
+    if (!code) code = driver->wait(NULL); /* streams of ONNX Runtime's do not wait for this one */
     free(piece.host);
     return !rx_failed(driver, code, "weights cannot be copied", message);
 }

@@ -48,6 +48,7 @@ static const char *const names[] = {
     "nvrtcGetCUBIN",             "nvrtcGetPTXSize",     "nvrtcGetPTX",
     "nvrtcGetNumSupportedArchs", "nvrtcGetSupportedArchs",
 };
+_Static_assert(sizeof names == sizeof(rx_nvrtc), "a name for each function");
 
 static void *opened(void) {
     const char *const known[] = {told, "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"};

@@ -173,6 +173,8 @@ int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
     return memcpy((void *)to, from, bytes), called("cuMemcpyHtoD");
 }
 
+int cuStreamSynchronize(void *) { return called("cuStreamSynchronize"); }
+
 int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
                    unsigned bz, unsigned shared, void *, void **arguments, void **) {
     Function *known = (Function *)function;

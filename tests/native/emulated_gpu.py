@@ -101,6 +101,7 @@ def test_groups_of_every_height(m, batch):
     [
         ("cuMemAlloc", "CUDA: no memory for weights: made to fail"),
         ("cuMemcpyHtoD", "CUDA: weights cannot be copied: made to fail"),
+        ("cuStreamSynchronize", "CUDA: weights cannot be copied: made to fail"),
         ("cuModuleLoadData", "CUDA: the kernels cannot be loaded: made to fail"),
         ("nvrtcCompileProgram", "NVRTC: the CUDA kernels do not compile: error: it is so"),
         ("cuLaunchKernel", "CUDA: a kernel does not start: made to fail"),
