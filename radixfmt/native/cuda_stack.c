@@ -23,6 +23,7 @@ typedef struct {
     char *message;
 } rx_call;
 
+/* How many steps reach so far. */
 static size_t up(size_t value, size_t step) { return (value + step - 1) / step; }
 
 static int launch(const rx_call *call, int kernel, size_t x, size_t y, unsigned threads,
@@ -35,8 +36,8 @@ static int launch(const rx_call *call, int kernel, size_t x, size_t y, unsigned 
     return !rx_failed(gpu->driver, code, "a kernel does not start", call->message);
 }
 
-/* Samples of a tile that fits into shared memory; 0: one kernel per layer is faster, or must be.
-   A block takes a tile through all layers; 60000 samples are 2143 tiles of 28. */
+/* Samples of the tiles that blocks take through all layers in shared memory; 0 where a kernel for
+   each layer is estimated to be faster (few tiles leave most of the GPU idle), or must be. */
 static int tile_of(const rx_gpu_stack *stack, size_t batch) {
     static const int tiles[] = {28, 64};
     const rx_gpu *gpu = stack->gpu;
