@@ -16,7 +16,7 @@ rm -f "$folder"/radixfmt/native/_library*.so
 include=$("$python" -c "import sysconfig; print(sysconfig.get_paths()['include'])")
 cc -g -O1 -std=gnu11 -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden \
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
-    -I"$include" -o "$folder/radixfmt/native/_library.abi3.so" radixfmt/native/*.c
+    -I"$include" -DRX_CUDA='"radixfmt/native/cuda"' -o "$folder/radixfmt/native/_library.abi3.so" radixfmt/native/*.c -ldl
 export LD_PRELOAD="$(cc -print-file-name=libasan.so):$(cc -print-file-name=libubsan.so)"
 options=allocator_may_return_null=1
 # Python and its libraries leave memory to the end of the process.

@@ -6,6 +6,9 @@ anywhere. Where this library is registered, its kernels take the place of that d
     options = onnxruntime.SessionOptions()
     radixfmt.native.register(options)
     session = onnxruntime.InferenceSession("model.onnx", options)
+
+The library has kernels for CPUs and for CUDA. The latter are compiled by NVRTC when a session asks
+for CUDA; they have run on an emulated GPU, not on a real one yet.
 """
 
 from __future__ import annotations
@@ -53,9 +56,26 @@ def register(options: Any) -> bool:
     try:
         options.get_session_config_entry(REGISTERED)
     except RuntimeError:  # no such entry: not yet
+        compiler = nvrtc()
+        if compiler is not None:
+            ctypes.CDLL(str(path)).rx_nvrtc_at(str(compiler).encode())
         options.register_custom_ops_library(str(path))
         options.add_session_config_entry(REGISTERED, "1")
     return True
+
+
+@cache
+def nvrtc() -> Path | None:
+    """Return NVRTC where pip has put it, or None; it compiles the CUDA kernels at run time."""
+    nvidia = find_spec("nvidia")
+    folders = (nvidia.submodule_search_locations or []) if nvidia is not None else []
+    found = [
+        path
+        for folder in folders
+        for package in ("cu13", "cuda_nvrtc")
+        for path in Path(folder, package, "lib").glob("libnvrtc.so.*")
+    ]
+    return found[0] if found else None
 
 
 def instructions() -> str | None:

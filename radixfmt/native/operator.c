@@ -8,13 +8,6 @@
 #define DOMAIN "ai.radixfmt"
 #define EXPORTED __attribute__((visibility("default")))
 
-struct rx_form {
-    const char *name;
-    int form;
-    size_t inputs;
-    OrtStatus *(*read)(OrtApi api, const OrtKernelInfo *info, int form, rx_stack **stack);
-};
-
 typedef struct {
     OrtApi api;
     rx_stack *stack;
@@ -62,15 +55,13 @@ static void on_all_threads(void *context, void (*work)(void *, size_t), size_t c
     call->status = KernelContext_ParallelFor(call->api)(call->context, work, count, 0, data);
 }
 
-static OrtStatus *compute(void *made, OrtKernelContext *context) {
-    const rx_kernel *kernel = made;
-    OrtApi api = kernel->api;
+OrtStatus *rx_read_tensors(OrtApi api, OrtKernelContext *context, uint32_t n_in, uint32_t n_out,
+                           rx_tensors *tensors) {
     const OrtValue *x = NULL;
     OrtValue *y = NULL;
     OrtShape *shape = NULL;
     size_t rank = 0;
     int64_t sizes[2] = {0, 0};
-    float *from = NULL, *to = NULL;
     OrtStatus *status = KernelContext_GetInput(api)(context, 0, &x);
     if (!status) status = GetTensorTypeAndShape(api)(x, &shape);
     if (status) return status;
@@ -78,17 +69,27 @@ static OrtStatus *compute(void *made, OrtKernelContext *context) {
     if (!status && rank == 2) status = GetDimensions(api)(shape, sizes, 2);
     ReleaseShape(api)(shape);
     if (status) return status;
-    if (rank != 2 || sizes[1] != kernel->stack->n_in || sizes[0] < 0)
-        return rx_refuse(api, "X: expected [B, %u], got rank %d, [%lld, %lld]", kernel->stack->n_in,
-                         (int)rank, (long long)sizes[0], (long long)sizes[1]);
-    sizes[1] = kernel->stack->n_out;
+    if (rank != 2 || sizes[1] != n_in || sizes[0] < 0)
+        return rx_refuse(api, "X: expected [B, %u], got rank %d, [%lld, %lld]", n_in, (int)rank,
+                         (long long)sizes[0], (long long)sizes[1]);
+    sizes[1] = n_out;
+    tensors->batch = (size_t)sizes[0];
     status = KernelContext_GetOutput(api)(context, 0, sizes, 2, &y);
-    if (!status) status = GetTensorMutableData(api)(x, (void **)&from);
-    if (!status) status = GetTensorMutableData(api)(y, (void **)&to);
+    if (!status) status = GetTensorMutableData(api)(x, (void **)&tensors->x);
+    if (!status) status = GetTensorMutableData(api)(y, (void **)&tensors->y);
+    return status;
+}
+
+static OrtStatus *compute(void *made, OrtKernelContext *context) {
+    const rx_kernel *kernel = made;
+    OrtApi api = kernel->api;
+    rx_stack *stack = kernel->stack;
+    rx_tensors tensors;
+    OrtStatus *status = rx_read_tensors(api, context, stack->n_in, stack->n_out, &tensors);
     if (status) return status;
     rx_call call = {api, context, NULL};
     const rx_pool pool = {on_all_threads, &call};
-    const int failed = rx_run(kernel->stack, from, to, (size_t)sizes[0], &pool);
+    const int failed = rx_run(stack, tensors.x, tensors.y, tensors.batch, &pool);
     if (call.status) return call.status;
     return failed ? rx_refuse(api, "not enough memory for the activations") : NULL;
 }
@@ -152,22 +153,27 @@ static OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context) {
     return status;
 }
 
-#define OPERATOR(FORM)                                                                            \
-    {.version = ORT_API, .GetName = name_of, .GetExecutionProviderType = provider_of,             \
+#define OPERATOR(FORM, PROVIDER, MEMORY, CREATE, COMPUTE, DESTROY)                                \
+    {.version = ORT_API, .GetName = name_of, .GetExecutionProviderType = PROVIDER,                \
      .GetInputType = input_type, .GetInputTypeCount = inputs_of, .GetOutputType = output_type,    \
-     .GetOutputTypeCount = outputs_of, .KernelDestroy = destroy,                                  \
+     .GetOutputTypeCount = outputs_of, .KernelDestroy = DESTROY,                                  \
      .GetInputCharacteristic = required, .GetOutputCharacteristic = required,                     \
-     .GetInputMemoryType = in_memory, .GetVariadicInputMinArity = one,                            \
+     .GetInputMemoryType = MEMORY, .GetVariadicInputMinArity = one,                               \
      .GetVariadicInputHomogeneity = one, .GetVariadicOutputMinArity = one,                        \
-     .GetVariadicOutputHomogeneity = one, .CreateKernelV2 = create, .KernelComputeV2 = compute,   \
+     .GetVariadicOutputHomogeneity = one, .CreateKernelV2 = CREATE, .KernelComputeV2 = COMPUTE,   \
      .InferOutputShape = infer, .GetStartVersion = one, .GetEndVersion = one, .form = FORM}
+#define CPU(FORM) OPERATOR(FORM, provider_of, in_memory, create, compute, destroy)
+#define CUDA(FORM)                                                                                \
+    OPERATOR(FORM, rx_cuda_provider, rx_cuda_memory, rx_cuda_create, rx_cuda_compute,             \
+             rx_cuda_destroy)
 
 static const struct rx_form forms[] = {
     {"SparseLinear", RX_ROWS, 6, rx_read_layer},
     {"BlockLinear", RX_BLOCKS, 6, rx_read_layer},
     {"SparseStack", -1, 5, rx_read_stack},
 };
-static const OrtCustomOp operators[] = {OPERATOR(forms), OPERATOR(forms + 1), OPERATOR(forms + 2)};
+const OrtCustomOp rx_operators[RX_OPERATORS] = {CPU(forms),  CPU(forms + 1),  CPU(forms + 2),
+                                                CUDA(forms), CUDA(forms + 1), CUDA(forms + 2)};
 
 /* What ONNX Runtime looks for in a library of operators. The domain lives as long as the
    process. */
@@ -181,8 +187,8 @@ EXPORTED OrtStatus *RegisterCustomOps(OrtSessionOptions *options, const OrtApiBa
     the_api = api;
     OrtCustomOpDomain *domain = NULL;
     OrtStatus *status = CreateCustomOpDomain(api)(DOMAIN, &domain);
-    for (size_t i = 0; !status && i < sizeof operators / sizeof *operators; i++)
-        status = CustomOpDomain_Add(api)(domain, operators + i);
+    for (size_t i = 0; !status && i < RX_OPERATORS; i++)
+        status = CustomOpDomain_Add(api)(domain, rx_operators + i);
     return status ? status : AddCustomOpDomain(api)(options, domain);
 }
 

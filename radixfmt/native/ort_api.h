@@ -57,6 +57,7 @@ enum { ORT_ATTRIBUTE_INTS = 2 };
     ORT(api, 162, const OrtKernelInfo *, const char *, float *, size_t *)
 #define KernelInfoGetAttributeArray_int64(api) \
     ORT(api, 163, const OrtKernelInfo *, const char *, int64_t *, size_t *)
+#define KernelContext_GetGPUComputeStream(api) ORT(api, 193, const OrtKernelContext *, void **)
 #define KernelInfoGetConstantInput_tensor(api) \
     ORT(api, 249, const OrtKernelInfo *, size_t, int *, const OrtValue **)
 #define ShapeInferContext_GetInputTypeShape(api) \

@@ -14,7 +14,8 @@ SCRIPT = Path(__file__).parents[2] / "tools/benchmarks/gpu.py"
 
 
 @pytest.fixture
-def script():
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPT.parent)  # gpu_native
     spec = importlib.util.spec_from_file_location("gpu_benchmark", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -44,6 +45,7 @@ def test_a_dry_run_on_the_cpu(tmp_path):
     assert {"ort-auto", "ort-dense", "torch-csr"} <= {n for n, e in found.items() if "result" in e}
     assert "cupy" in found["cupy-csr"]["error"]
     assert found["ort-auto"]["tera_edges"] > 0
+    assert found["ort-native"]["result"]["parity"]["max_rel"] < 1e-5
     assert "beside: SNICIT, A6000: 17.6" in done.stdout
 
 
@@ -61,7 +63,8 @@ def test_what_it_calls_wrong(script):
     good = [entry("ort-auto", "tf32", 2.0), entry("ort-dense", "tf32", 2.1)]
     absent = {"part": "1024", "precision": "float32", "error": "not installed", "late": False}
     assert script.wrong([*good, absent | {"engine": "cupy-csr"}], "cuda") == []
-    assert len(script.wrong([*good, absent | {"engine": "ort-auto"}], "cuda")) == 1
+    for engine in ("ort-auto", "ort-native"):
+        assert len(script.wrong([*good, absent | {"engine": engine}], "cuda")) == 1
     bad = [
         entry("ort-auto", "tf32", 1.0),
         entry("ort-dense", "tf32", 2.0, copies=1),

@@ -7,8 +7,10 @@ RadiX-Nets of the Graph Challenge's shape (32 edges into each neuron), He-normal
 60000 rows that stay on the GPU, full work: nothing is skipped. Work per layer is constant, so large
 networks run fewer than 120 layers by default, and dense ones as many as fit; every line says how
 many. Each engine runs alone, with the best of its tilings and CUDA graphs. Engines that have not
-begun when the time is up are listed as not run. Needs the extras `gpu` and `torch`; cupy is used
-if it is installed. This script has not run on a GPU yet: `--device cpu --quick` tries its parts.
+begun when the time is up are listed as not run. The compiled operators come last in each part, in
+models of their own nodes (gpu_native.py): `--engine ort-native` runs nothing else. Needs the extras
+`gpu` and `torch`; cupy is used if it is installed. This script has not run on a GPU yet: `--device
+cpu --quick` tries its parts.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import gpu_native
 
 import radixfmt as rx
 from radixfmt.backends.device import CUDA, resolve
@@ -59,6 +63,7 @@ LITERATURE = {
 }
 
 AUTO, DENSE_TF32 = ("ort-auto", FLOAT32), ("ort-dense", TF32)
+NATIVE = (gpu_native.ENGINE, FLOAT32)
 
 NO_SLOWER = 0.9
 """Share of dense TF32's speed below which `auto` under TF32 has chosen wrongly."""
@@ -88,6 +93,7 @@ def main() -> int:
     """Run the parts; return 0 if all is well, 1 if a result is wrong, 2 for trouble."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--part", action="append", choices=PARTS, help="repeat it; else all")
+    parser.add_argument("--engine", action="append", help="repeat it; else all")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--rows", type=int, default=60000)
     parser.add_argument("--layers", type=int, help="of every network; else 120, 24 and 10")
@@ -125,8 +131,15 @@ def _run(arguments: argparse.Namespace) -> int:
     for part in parts:
         print(f"{part}:", flush=True)
         for engine, precision in entries(arguments.device):
+            if arguments.engine and engine not in arguments.engine:
+                continue
             late = time.monotonic() > deadline
             entry = _entry(part, engine, precision, arguments, late=late)
+            content["entries"].append(entry)
+            print(f"  {_line(entry)}", flush=True)
+            _write(content, arguments)
+        asked = not arguments.engine or gpu_native.ENGINE in arguments.engine
+        for entry in native(part, arguments, deadline) if asked else ():
             content["entries"].append(entry)
             print(f"  {_line(entry)}", flush=True)
             _write(content, arguments)
@@ -167,8 +180,39 @@ def _entry(
     return entry | {"tera_edges": result.edges_per_second / 1e12, "result": result.as_json()}
 
 
+def native(part: str, arguments: argparse.Namespace, deadline: float) -> Iterator[dict[str, Any]]:
+    """Yield what the compiled operators did, in models of nothing else."""
+    layers = 0 if part == CORRECT else arguments.layers or LAYERS[int(part)]
+    known = (
+        gpu_native.checks(arguments.device, quick=arguments.quick)
+        if part == CORRECT
+        else gpu_native.timed(
+            network(int(part), layers), arguments.rows, arguments.device, arguments.rounds
+        )
+    )
+    while time.monotonic() <= deadline:
+        try:
+            case, found = next(known)
+        except StopIteration:
+            return
+        entry = {
+            "part": part,
+            "engine": gpu_native.ENGINE,
+            "precision": FLOAT32,
+            "late": False,
+            "layers": len(case.network.layers),
+            "case": f"{case.name}, {case.form}" + ", CUDA graph" * case.graph,
+        }
+        if isinstance(found, rx.RadixfmtError):
+            yield entry | {"error": f"{found}"}
+        else:
+            entry["case"] += f", {found.batch} rows"
+            speed = found.edges_per_second / 1e12
+            yield entry | {"tera_edges": speed, "result": found.as_json()}
+
+
 def _line(entry: dict[str, Any]) -> str:
-    name = f"{entry['engine']}, {entry['precision']}"
+    name = f"{entry['engine']}, {entry.get('case', entry['precision'])}"
     if "error" in entry:
         return f"{name}: {entry['error'].splitlines()[0]}"
     result: dict[str, Any] = entry["result"]
@@ -192,9 +236,10 @@ def wrong(found: list[dict[str, Any]], device: str) -> list[str]:
     """Return what should not be: results too far off, nodes off the GPU, a wrong choice."""
     problems = []
     for entry in found:
-        name = f"{entry['part']}: {entry['engine']}, {entry['precision']}"
+        name = f"{entry['part']}: {entry['engine']}, {entry.get('case', entry['precision'])}"
         if "result" not in entry:  # peers may be missing, ours may not
-            if (entry["engine"], entry["precision"]) == AUTO and not entry["late"]:
+            ours = (entry["engine"], entry["precision"]) in (AUTO, NATIVE)
+            if ours and not entry["late"]:
                 problems.append(f"{name}: {entry['error']}")
             continue
         off = entry["result"]["parity"]["max_rel"]

@@ -1,0 +1,251 @@
+/* The kernels, compiled at run time for the GPU at hand, after layer.h.
+
+   Activations lie as rows of samples, one row for each neuron's slot. A warp takes some outputs of
+   a row of TILE samples: LANES lanes share an output and hold SAMPLES samples each.
+
+   Blocks: a thread adds up OUTPUTS x SAMPLES sums in registers. Arithmetic for 8 x 7, tiles of 28:
+   one step of k is 56 multiply-adds of a warp, 14 cycles of a multiprocessor, and reads 7 rows of
+   shared memory (a cycle each, if the groups side by side lie in different banks) and 32 bytes of
+   weights, 2 to 4 cycles of the L1 cache. That is 112 FLOP for 28 bytes of activations a thread.
+   Weights leave the L2 cache once for each tile: 4 bytes for 28 multiply-adds, at full speed 18
+   bytes a cycle for each multiprocessor. Of the loop's instructions 112 of 153 are multiply-adds.
+
+   8 x 8, tiles of 64, where activations lie in the L2 cache: a warp reads 256 bytes of activations
+   and 128 of weights for 2048 multiply-adds, and writes 4 bytes for every k of them.
+
+   Rows: nothing is shared but the edge. One activation is read for each multiply-add, so shared
+   memory allows a quarter of full speed. */
+
+#define DEVICE static __device__ __forceinline__
+#define KERNEL extern "C" __global__ void
+#define WARP 32
+
+/* A tile of samples in shared memory. */
+template <int TILE> struct Tile {
+    float *data;
+    __device__ __forceinline__ float *row(unsigned slot) const { return data + slot * TILE; }
+};
+
+/* The same in global memory, `stride` samples wide. */
+struct Columns {
+    float *data;
+    size_t stride;
+    __device__ __forceinline__ float *row(unsigned slot) const { return data + slot * stride; }
+};
+
+template <int N> DEVICE void load_weights(const float *from, float to[N]) {
+    if constexpr (N % 4 == 0) {
+#pragma unroll
+        for (int i = 0; i < N; i += 4) {
+            const float4 four = __ldg((const float4 *)(from + i));
+            to[i] = four.x, to[i + 1] = four.y, to[i + 2] = four.z, to[i + 3] = four.w;
+        }
+    } else {
+#pragma unroll
+        for (int i = 0; i < N; i++) to[i] = __ldg(from + i);
+    }
+}
+
+/* A thread's samples of a row: fours of neighbours, or else one of each run of LANES. */
+template <int LANES, int SAMPLES>
+DEVICE void load_samples(const float *row, unsigned lane, float to[SAMPLES]) {
+    if constexpr (SAMPLES % 4 == 0) {
+#pragma unroll
+        for (int i = 0; i < SAMPLES; i += 4) {
+            const float4 four = *(const float4 *)(row + i * LANES + 4 * lane);
+            to[i] = four.x, to[i + 1] = four.y, to[i + 2] = four.z, to[i + 3] = four.w;
+        }
+    } else {
+#pragma unroll
+        for (int i = 0; i < SAMPLES; i++) to[i] = row[i * LANES + lane];
+    }
+}
+
+/* NaN stays NaN. */
+DEVICE float bounded(float value, const rx_cuda_layer &layer) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    asm("max.NaN.f32 %0, %0, %1;" : "+f"(value) : "f"(layer.low));
+    asm("min.NaN.f32 %0, %0, %1;" : "+f"(value) : "f"(layer.high));
+    return value;
+#else
+    value = value < layer.low ? layer.low : value;
+    return value > layer.high ? layer.high : value;
+#endif
+}
+
+template <int LANES, int SAMPLES>
+DEVICE void store_samples(float *row, unsigned lane, const float sum[SAMPLES],
+                          const rx_cuda_layer &layer) {
+    if constexpr (SAMPLES % 4 == 0) {
+#pragma unroll
+        for (int i = 0; i < SAMPLES; i += 4) {
+            const float4 four = {bounded(sum[i], layer), bounded(sum[i + 1], layer),
+                                 bounded(sum[i + 2], layer), bounded(sum[i + 3], layer)};
+            *(float4 *)(row + i * LANES + 4 * lane) = four;
+        }
+    } else {
+#pragma unroll
+        for (int i = 0; i < SAMPLES; i++) row[i * LANES + lane] = bounded(sum[i], layer);
+    }
+}
+
+template <int LANES, int SAMPLES, int OUTPUTS>
+DEVICE void add(float sum[OUTPUTS][SAMPLES], const float weight[OUTPUTS], const float *row,
+                unsigned lane) {
+    float sample[SAMPLES];
+    load_samples<LANES, SAMPLES>(row, lane, sample);
+#pragma unroll
+    for (int o = 0; o < OUTPUTS; o++)
+#pragma unroll
+        for (int s = 0; s < SAMPLES; s++) sum[o][s] += weight[o] * sample[s];
+}
+
+/* Warp `warp` of `warps`. The weights and the slot of the next step are read during this one; the
+   last step may read what lies behind the group, and leaves it. */
+template <int LANES, int SAMPLES, int OUTPUTS, class Rows>
+DEVICE void blocks(const rx_cuda_layer &layer, Rows x, Rows y, unsigned warp, unsigned warps) {
+    const unsigned lane = threadIdx.x % LANES, each = WARP / LANES;
+    const unsigned parts = layer.m / OUTPUTS, items = layer.groups * parts, k = layer.k;
+    unsigned item = warp * each + threadIdx.x % WARP / LANES;
+    for (; item < items; item += warps * each) {
+        const size_t group = item / parts, at = group * layer.m + item % parts * OUTPUTS;
+        const unsigned *input = layer.inputs + group * k;
+        const float *weights = layer.weights + group * k * layer.m + item % parts * OUTPUTS;
+        float sum[OUTPUTS][SAMPLES], even[OUTPUTS], odd[OUTPUTS];
+#pragma unroll
+        for (int o = 0; o < OUTPUTS; o++) {
+            const float bias = __ldg(layer.bias + at + o);
+#pragma unroll
+            for (int s = 0; s < SAMPLES; s++) sum[o][s] = bias;
+        }
+        unsigned slot = __ldg(input), i = 0;
+        load_weights<OUTPUTS>(weights, even);
+#pragma unroll(SAMPLES == 1 ? 4 : 1)
+        for (; i + 1 < k; i += 2, input += 2) {
+            const unsigned second = __ldg(input + 1);
+            load_weights<OUTPUTS>(weights += layer.m, odd);
+            add<LANES, SAMPLES, OUTPUTS>(sum, even, x.row(slot), lane);
+            slot = __ldg(input + 2);
+            load_weights<OUTPUTS>(weights += layer.m, even);
+            add<LANES, SAMPLES, OUTPUTS>(sum, odd, x.row(second), lane);
+        }
+        if (i < k) add<LANES, SAMPLES, OUTPUTS>(sum, even, x.row(slot), lane);
+#pragma unroll
+        for (int o = 0; o < OUTPUTS; o++) {
+            slot = __ldg(layer.outputs + at + o);
+            if (slot < layer.n_out)
+                store_samples<LANES, SAMPLES>(y.row(slot), lane, sum[o], layer);
+        }
+    }
+}
+
+/* One output after another; neighbouring lanes hold neighbouring samples. */
+template <int TILE, class Rows>
+DEVICE void rows(const rx_cuda_layer &layer, Rows x, Rows y, unsigned warp, unsigned warps) {
+    constexpr int LANES = TILE < 8 ? 1 : TILE < 28 ? 8 : WARP;
+    constexpr int SAMPLES = TILE <= LANES ? 1 : TILE / LANES;
+    const unsigned lane = threadIdx.x % LANES, each = WARP / LANES;
+    if (lane >= TILE) return;
+    unsigned output = warp * each + threadIdx.x % WARP / LANES;
+    for (; output < layer.n_out; output += warps * each) {
+        const rx_edge *edge = layer.edges + __ldg(layer.starts + output);
+        const rx_edge *end = layer.edges + __ldg(layer.starts + output + 1);
+        float sum[SAMPLES];
+#pragma unroll
+        for (int s = 0; s < SAMPLES; s++) sum[s] = __ldg(layer.bias + output);
+#pragma unroll 4
+        for (; edge < end; edge++) {
+            const uint2 pair = __ldg((const uint2 *)edge);
+            float sample[SAMPLES];
+            load_samples<LANES, SAMPLES>(x.row(pair.x), lane, sample);
+#pragma unroll
+            for (int s = 0; s < SAMPLES; s++) sum[s] += __uint_as_float(pair.y) * sample[s];
+        }
+        store_samples<LANES, SAMPLES>(y.row(__ldg(layer.outputs + output)), lane, sum, layer);
+    }
+}
+
+template <int TILE, class Rows>
+DEVICE void compute(const rx_cuda_layer &layer, Rows x, Rows y, unsigned warp, unsigned warps) {
+    constexpr int SAMPLES = TILE == 28 ? 7 : TILE == 64 ? 8 : 1, LANES = TILE / SAMPLES;
+    if (!layer.blocks) rows<TILE>(layer, x, y, warp, warps);
+    else if constexpr (TILE == 1) blocks<LANES, SAMPLES, 1>(layer, x, y, warp, warps);
+    else if (TILE == 8 || layer.m % 8) blocks<LANES, SAMPLES, 4>(layer, x, y, warp, warps);
+    else blocks<LANES, SAMPLES, 8>(layer, x, y, warp, warps);
+}
+
+extern __shared__ float4 memory[];
+
+/* All layers for one tile of samples: activations go to and fro between halves of shared memory. */
+template <int TILE>
+DEVICE void stack(const rx_cuda_layer *layers, int count, const unsigned *first, const float *x,
+                  float *y, size_t batch, unsigned n_in, unsigned n_out, unsigned half) {
+    Tile<TILE> from = {(float *)memory}, to = {(float *)memory + half};
+    const unsigned warp = threadIdx.x / WARP, warps = blockDim.x / WARP, lane = threadIdx.x % WARP;
+    const size_t start = (size_t)blockIdx.x * TILE, left = batch - start;
+    for (unsigned t = warp; t < TILE; t += warps)
+        for (unsigned i = lane; i < n_in; i += WARP)
+            from.row(first ? first[i] : i)[t] = t < left ? x[(start + t) * n_in + i] : 0.0f;
+    __syncthreads();
+    for (int i = 0; i < count; i++) {
+        const rx_cuda_layer layer = layers[i];
+        compute<TILE>(layer, from, to, warp, warps);
+        __syncthreads();
+        const Tile<TILE> made = to;
+        to = from;
+        from = made;
+    }
+    for (unsigned t = warp; t < TILE && t < left; t += warps)
+        for (unsigned i = lane; i < n_out; i += WARP) y[(start + t) * n_out + i] = from.row(i)[t];
+}
+
+#define STACK(TILE)                                                                               \
+    KERNEL __launch_bounds__(512)                                                                 \
+        stack_##TILE(const rx_cuda_layer *layers, int count, const unsigned *first,               \
+                     const float *x, float *y, size_t batch, unsigned n_in, unsigned n_out,       \
+                     unsigned half) {                                                             \
+        stack<TILE>(layers, count, first, x, y, batch, n_in, n_out, half);                        \
+    }
+STACK(28)
+STACK(64)
+
+/* One layer for all tiles in a run of columns: a block's y is its tile. */
+#define LAYER(TILE)                                                                               \
+    KERNEL __launch_bounds__(128, 4)                                                              \
+        layer_##TILE(rx_cuda_layer layer, float *x, float *y, size_t stride) {                    \
+        const unsigned warps = blockDim.x / WARP;                                                 \
+        const Columns from = {x + blockIdx.y * TILE, stride}, to = {y + blockIdx.y * TILE, stride};\
+        compute<TILE>(layer, from, to, blockIdx.x * warps + threadIdx.x / WARP,                   \
+                      gridDim.x * warps);                                                         \
+    }
+LAYER(1)
+LAYER(8)
+LAYER(64)
+
+/* Samples [batch, n] to rows of `width` samples, zeros behind the last: squares of 32 by 32. */
+KERNEL turn_in(const float *x, float *y, const unsigned *first, unsigned batch, unsigned n,
+               unsigned width, size_t stride) {
+    float *square = (float *)memory;
+    const unsigned lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, warps = blockDim.x / WARP;
+    const unsigned neuron = blockIdx.x * WARP, start = blockIdx.y * WARP, sample = start + lane;
+    for (unsigned i = warp; i < WARP; i += warps)
+        if (start + i < batch && neuron + lane < n)
+            square[i * 33 + lane] = x[(size_t)(start + i) * n + neuron + lane];
+    __syncthreads();
+    for (unsigned i = warp; i < WARP && neuron + i < n; i += warps)
+        if (sample < width)
+            y[(first ? first[neuron + i] : neuron + i) * stride + sample] =
+                sample < batch ? square[lane * 33 + i] : 0.0f;
+}
+
+KERNEL turn_out(const float *x, float *y, unsigned batch, unsigned n, size_t stride) {
+    float *square = (float *)memory;
+    const unsigned lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, warps = blockDim.x / WARP;
+    const unsigned neuron = blockIdx.x * WARP, start = blockIdx.y * WARP;
+    for (unsigned i = warp; i < WARP; i += warps)
+        if (start + lane < batch && neuron + i < n)
+            square[lane * 33 + i] = x[(neuron + i) * stride + start + lane];
+    __syncthreads();
+    for (unsigned i = warp; i < WARP && start + i < batch; i += warps)
+        if (neuron + lane < n) y[(size_t)(start + i) * n + neuron + lane] = square[i * 33 + lane];
+}
