@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx  # noqa: TID253  mutants are made with it
 import onnxruntime as ort  # noqa: TID253
+from native_mutant_convolutions import convolved
 from native_mutants import base, mutate
 from onnx import helper, numpy_helper  # noqa: TID253
 
@@ -57,6 +58,8 @@ def oracle(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.float64
         y = values[node.input[0]]
         if node.op_type == "SparseStack":
             y = _stack(y, arrays, given)
+        elif node.op_type == "SparseConv":
+            y = convolved(y, arrays, given)
         else:
             y = _layer(y, node.op_type == "BlockLinear", *arrays, given["min"], given["max"])
         values[node.output[0]] = y
@@ -122,8 +125,8 @@ def verdict(seed: int, number: int) -> str:
         options.log_severity_level = 4
         options.intra_op_num_threads = 1
     batch = int(rng.choice(BATCHES))
-    width = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
-    x = rng.normal(size=(batch, min(width, 1 << 16))).astype(np.float32)
+    _, width, *image = (d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim)
+    x = rng.normal(size=(batch, min(width, 1 << 16), *image)).astype(np.float32)
     try:
         session = ort.InferenceSession(model.SerializeToString(), options)
     except Exception:  # noqa: BLE001  onnxruntime's own share no base but this one

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx  # noqa: TID253  mutants are made with it
+from native_mutant_convolutions import base_convolution
 from onnx import helper, numpy_helper  # noqa: TID253
 
 import radixfmt as rx
@@ -27,7 +28,9 @@ FLOATS = (float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 1e-45, 3e38, -1.
 
 
 def base(rng: np.random.Generator) -> onnx.ModelProto:
-    """Return a good model of one to three layers."""
+    """Return a good model of one to three layers, or of a convolution."""
+    if not rng.integers(4):
+        return base_convolution(rng)
     count = int(rng.integers(1, 4))
     widths = rng.integers(1, 40, count + 1).tolist()
     kind = rng.integers(4)

@@ -17,6 +17,7 @@ import argparse
 import statistics
 import sys
 import time
+from functools import partial
 from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -150,8 +151,8 @@ def measure(name: str, sparsity: int, batch: int, rounds: int) -> dict[str, Any]
     sessions = [session(dense(made, case)), session(sparse(made, case))]
     x = np.random.default_rng(1).standard_normal((batch, case.channels, case.side, case.side))
     feed = {"x": x.astype(np.float32)}
-    runs = [lambda ran=ran: ran.run(None, feed)[0] for ran in sessions]
-    one, other = (run() for run in runs)
+    runs = [partial(ran.run, None, feed) for ran in sessions]
+    one, other = (run()[0] for run in runs)
     repeats = [max(1, round(LEAST / max(seconds(run, 1), 1e-6))) for run in runs]
     taken: list[list[float]] = [[], []]
     for _ in range(rounds):
