@@ -23,6 +23,5 @@ export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=pri
 export PYTHONPATH="$folder"
 cd "$folder"
 # OpenVINO loads libraries in a way that AddressSanitizer forbids.
-"$python" -m pytest -q -p no:cacheprovider tests/native --deselect \
-    tests/native/test_native_operators.py::test_other_runtimes_run_the_definition
+"$python" -m pytest -q -p no:cacheprovider tests/native -k "not test_other_runtimes"
 "$python" tools/fuzz_native.py --memory 0 --mutants "${1:-5000}" --seed 1

@@ -17,8 +17,8 @@ typedef struct {
     rx_buffer *free; /* buffers that no call uses now */
 } rx_buffers;
 
-/* Return a buffer of at least so many floats, one that was given back where there is one; NULL where
-   memory is short. */
+/* Return a buffer of at least so many floats, one that was given back where there is one; NULL
+   where memory is short. */
 rx_buffer *rx_take(rx_buffers *buffers, size_t floats);
 void rx_give(rx_buffers *buffers, rx_buffer *buffer);
 

@@ -235,16 +235,17 @@ int rx_conv_run(rx_convolution *conv, const float *x, float *y, size_t batch,
     }
     choose(&call);
     const size_t taps = conv->starts[(size_t)conv->blocks * conv->n_out];
-    size_t count = parts(batch, call.images) * call.out[RX_DEPTH] * call.down * call.across;
-    call.shares = count < UNITS ? UNITS / count : 1;
-    if (call.shares > taps / ALONE / (conv->planes + 1)) call.shares = taps / ALONE / (conv->planes + 1);
+    const size_t tiles = parts(batch, call.images) * call.out[RX_DEPTH] * call.down * call.across;
+    const size_t worth_it = taps / ALONE / (conv->planes + 1);
+    call.shares = tiles < UNITS ? UNITS / tiles : 1;
+    if (call.shares > worth_it) call.shares = worth_it;
     if (!call.shares) call.shares = 1;
     if (call.plane * conv->planes > RX_LARGEST) return -1;
     rx_buffer *offsets = rx_take(&conv->offsets, taps);
     if (!offsets) return -1;
     place(&call, offsets);
     call.offsets = (uint32_t *)offsets->floats;
-    rx_each(pool, work, count * call.shares, &call);
+    rx_each(pool, work, tiles * call.shares, &call);
     rx_give(&conv->offsets, offsets);
     return call.failed ? -1 : 0;
 }

@@ -8,11 +8,11 @@
 typedef struct {
     const float *from;
     float *to;
-    size_t rows, count;           /* rows of `count` values */
-    size_t stride, to_stride;     /* from row to row */
-    size_t step;                  /* from value to value of `from`; but for 1, there are no bounds */
-    size_t from_ahead, to_ahead;  /* how far behind each lies what is copied next; 0: none */
-    float low, high;              /* bounds of the values */
+    size_t rows, count;          /* rows of `count` values */
+    size_t stride, to_stride;    /* from row to row */
+    size_t step;                 /* between values of `from`; beyond 1, bounds are not looked at */
+    size_t from_ahead, to_ahead; /* how far behind each lies what is copied next; 0: none */
+    float low, high;             /* bounds of the values */
 } rx_rows;
 
 typedef struct {

@@ -57,9 +57,11 @@ OrtStatus *rx_read_layer(OrtApi api, const OrtKernelInfo *info, int form, void *
     OrtStatus *status = KernelInfoGetAttribute_int64(api)(info, "n_in", &given.n_in);
     if (!status) status = KernelInfoGetAttribute_float(api)(info, "min", &given.low);
     if (!status) status = KernelInfoGetAttribute_float(api)(info, "max", &given.high);
-    if (!status) status = rx_constant(api, info, 1, "weights", blocks ? 3 : 1, &given.weights, shape);
+    if (!status)
+        status = rx_constant(api, info, 1, "weights", blocks ? 3 : 1, &given.weights, shape);
     if (!status && blocks) given.groups = shape[0], given.m = shape[1], given.k = shape[2];
-    if (!status) status = rx_constant(api, info, 2, "inputs", blocks ? 2 : 1, &given.inputs, inputs);
+    if (!status)
+        status = rx_constant(api, info, 2, "inputs", blocks ? 2 : 1, &given.inputs, inputs);
     if (!status && blocks && (inputs[0] != given.groups || inputs[1] != given.k))
         status = rx_refuse(api, "inputs: expected [%lld, %lld], got [%lld, %lld]",
                            (long long)given.groups, (long long)given.k, (long long)inputs[0],

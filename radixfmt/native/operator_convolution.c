@@ -30,8 +30,8 @@ static OrtStatus *integers(OrtApi api, const OrtKernelInfo *info, const char *na
     OrtStatus *status = KernelInfoGetAttributeArray_int64(api)(info, name, NULL, &found);
     if (status) return status;
     if (!found || found > most || (*count && found != *count))
-        return rx_refuse(api, "%s: expected %d integers, got %d", name, (int)(*count ? *count : most),
-                         (int)found);
+        return rx_refuse(api, "%s: expected %d integers, got %d", name,
+                         (int)(*count ? *count : most), (int)found);
     *count = found;
     return KernelInfoGetAttributeArray_int64(api)(info, name, values, &found);
 }
@@ -107,8 +107,9 @@ static OrtStatus *outputs_of(OrtApi api, const rx_convolution *conv, const int64
         wide |= __builtin_mul_overflow(made, out[i], &made);
     }
     if (wide || (made > FEWEST && made / TIMES > read))
-        return rx_refuse(api, "pads: expected at most %d outputs, or %d for each input, got %lld of "
-                         "%lld inputs", FEWEST, TIMES, LONG(made), LONG(read));
+        return rx_refuse(
+            api, "pads: expected at most %d outputs, or %d for each input, got %lld of %lld inputs",
+            FEWEST, TIMES, LONG(made), LONG(read));
     return NULL;
 }
 
