@@ -237,9 +237,8 @@ int rx_conv_run(rx_convolution *conv, const float *x, float *y, size_t batch,
     const size_t taps = conv->starts[(size_t)conv->blocks * conv->n_out];
     const size_t tiles = parts(batch, call.images) * call.out[RX_DEPTH] * call.down * call.across;
     const size_t worth_it = taps / ALONE / (conv->planes + 1);
-    call.shares = tiles < UNITS ? UNITS / tiles : 1;
-    if (call.shares > worth_it) call.shares = worth_it;
-    if (!call.shares) call.shares = 1;
+    call.shares = 1; /* as many as threads are likely to be: two, or four */
+    while (call.shares * tiles < UNITS && call.shares * 2 <= worth_it) call.shares *= 2;
     if (call.plane * conv->planes > RX_LARGEST) return -1;
     rx_buffer *offsets = rx_take(&conv->offsets, taps);
     if (!offsets) return -1;
