@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -54,6 +58,38 @@ def radixfmt(capfd, monkeypatch, tmp_path):
         return Answer(code, captured.out, captured.err)
 
     return call
+
+
+OPENVINO = """
+import os, sys
+import numpy as np, onnx
+from radixfmt.backends.openvino import OpenVinoSession
+x = np.load(sys.argv[2])
+np.save(sys.argv[3], OpenVinoSession(onnx.load(sys.argv[1]), tile=len(x), threads=1).run(x))
+os._exit(0)  # OpenVINO is not taken down, which can crash too
+"""
+
+
+@pytest.fixture
+def openvino(tmp_path):
+    """Return what OpenVINO makes of a model, in a process of its own.
+
+    Where it has run, an alarm or the collection of garbage can crash Python later.
+    """
+    if find_spec("openvino") is None:
+        pytest.skip("OpenVINO is not installed")
+
+    def run(model, x):
+        files = [tmp_path / name for name in ("model.onnx", "x.npy", "y.npy")]
+        files[0].write_bytes(model.SerializeToString())
+        np.save(files[1], x)
+        done = subprocess.run(
+            [sys.executable, "-c", OPENVINO, *files], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return np.load(files[2])
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -19,15 +19,15 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice, pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx  # noqa: TID253  mutants are made with it
 import onnxruntime as ort  # noqa: TID253
-from native_mutant_convolutions import convolved
-from native_mutants import base, mutate
-from onnx import helper, numpy_helper  # noqa: TID253
+from native_mutants import NOTHING, base, lie, mutate, samples
+from native_oracle import oracle
+from onnx import numpy_helper  # noqa: TID253
 
 from radixfmt import native
 
@@ -40,138 +40,149 @@ CHUNK = 500
 """Mutants per process."""
 
 SECONDS = 120
-"""Of processor time for a chunk; by the clock ten times as long, for others may keep it waiting."""
+"""Of processor time for a chunk."""
+
+INSTRUCTIONS = ("avx512", "avx2", "generic")
+"""Instruction sets, chunk by chunk, as far as the machine has them."""
+
+LOOKS = 120
+"""Looks, a second apart, that find a process with no processor time used since the last: it hangs.
+The clock alone says nothing, for the machine may stand still or serve others."""
 
 MEMORY = 16 << 30
 """Bytes of address space of a process: libraries and onnxruntime's own arenas take most."""
 
-SANITIZED = "ASAN_OPTIONS" in os.environ
-"""Whether a refusal of memory, which definitions rely on, would end the process."""
 
-BATCHES = (0, 1, 2, 4, 5, 16, 20, 33, 64, 70)
+def verdict(seed: int, number: int, *, limited: bool = True) -> str:
+    """Return what became of one mutant; an AssertionError tells of a wrong answer.
 
-
-def oracle(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return what the model's arrays say, in float64; index errors are raised."""
-    constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
-    values: dict[str, NDArray[np.float64]] = {"x": x.astype(np.float64)}
-    for node in model.graph.node:
-        arrays = [constants[name].astype(np.float64) for name in node.input[1:]]
-        given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        y = values[node.input[0]]
-        if node.op_type == "SparseStack":
-            y = _stack(y, arrays, given)
-        elif node.op_type == "SparseConv":
-            y = convolved(y, arrays, given)
-        else:
-            y = _layer(y, node.op_type == "BlockLinear", *arrays, given["min"], given["max"])
-        values[node.output[0]] = y
-    return values["y"]
-
-
-def _stack(
-    y: NDArray[np.float64], arrays: list[NDArray[np.float64]], given: dict[str, Any]
-) -> NDArray[np.float64]:
-    pieces = [iter(array) for array in arrays]
-
-    def take(i: int, *shape: int) -> NDArray[np.float64]:
-        return np.array(list(islice(pieces[i], int(np.prod(shape))))).reshape(shape)
-
-    for form, n_out, a, b, c, low, high in zip(
-        *np.reshape(given["layers"], (-1, 5)).T, given["min"], given["max"], strict=True
-    ):
-        outputs = take(1, n_out if form else n_out + 1)
-        inputs = take(1, a, c) if form else take(1, a)
-        weights = take(0, a, b, c) if form else take(0, a)
-        y = _layer(y, form, weights, inputs, outputs, take(2, n_out), take(3, n_out), low, high)
-    return y
-
-
-def _layer(
-    x: NDArray[np.float64],
-    blocks: Any,
-    weights: NDArray[np.float64],
-    inputs: NDArray[np.float64],
-    outputs: NDArray[np.float64],
-    bias: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    low: float,
-    high: float,
-) -> NDArray[np.float64]:
-    inputs, outputs = inputs.astype(np.int64), outputs.astype(np.int64)
-    if (inputs < 0).any() or (outputs < 0).any():
-        raise IndexError
-    with np.errstate(all="ignore"):
-        if blocks:
-            made = np.einsum("gmk,bgk->bgm", weights, x[:, inputs])
-            y = made.reshape(x.shape[0], weights.shape[0] * weights.shape[1])[:, outputs]
-        else:
-            y = np.zeros((x.shape[0], bias.size))
-            for o, (start, stop) in enumerate(pairwise(outputs)):
-                y[:, o] = x[:, inputs[start:stop]] @ weights[start:stop]
-        return np.clip(y * scale + bias, np.float64(low), np.float64(high))
-
-
-def verdict(seed: int, number: int) -> str:
-    """Return what became of one mutant; an AssertionError tells of a wrong answer."""
+    Without a limit of memory, as sanitizers need it, nothing asks for what cannot be had: they end
+    the process, where onnxruntime returns an error.
+    """
     rng = np.random.default_rng([seed, number])
     model = base(rng)
-    for _ in range(rng.integers(1, 4)):
+    for _ in range(rng.integers(1, 3)):
         mutate(model, rng)
+    if not rng.integers(12):
+        lie(model, rng)
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
-    native.register(options)
-    kernels = bool(rng.integers(16)) or SANITIZED
-    if not kernels:  # the definition, which checks less, must not crash either
-        options = ort.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = 1
-    batch = int(rng.choice(BATCHES))
-    _, width, *image = (d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim)
-    x = rng.normal(size=(batch, min(width, 1 << 16), *image)).astype(np.float32)
+    kernels = bool(rng.integers(16))  # else the definition, which checks less, must not crash
+    if kernels:
+        native.register(options)
+    x = samples(model, rng)
+    if not limited and (not kernels or x.shape[:1] == (NOTHING,)):
+        return "skipped"
+    if x.shape[:1] == (NOTHING,) and not kernels:
+        return "skipped"
     try:
-        session = ort.InferenceSession(model.SerializeToString(), options)
+        feeds = {"x": x} | _fed(model)
+        session = ort.InferenceSession(_without(model, feeds, rng), options)
     except Exception:  # noqa: BLE001  onnxruntime's own share no base but this one
         return "refused"
     try:
-        found = session.run(None, {"x": x})[0]
+        found = session.run(None, feeds)[0]
     except Exception:  # noqa: BLE001
         return "failed to run"
     if not kernels:
         return "defined"
+    _compare(model, feeds, found)
+    return "right"
+
+
+def _compare(
+    model: onnx.ModelProto, feeds: dict[str, NDArray[Any]], found: NDArray[np.float32]
+) -> None:
+    """Raise AssertionError where kernels answered what the model does not say."""
+    x = feeds["x"]
+    if any(name in feeds for node in model.graph.node for name in node.input[1:]):
+        raise AssertionError("kernels took what was fed in place of a constant")
+    if x.shape[:1] == (NOTHING,):
+        assert found.size == 0  # noqa: S101  no array of float64 has as many rows
+        return
     wanted = oracle(model, x)
     if found.shape != wanted.shape:
         raise AssertionError(f"shape {found.shape}, expected {wanted.shape}")
     both = np.isfinite(wanted) & (np.abs(wanted) < 1e30)
     size = np.abs(np.where(both, wanted, 0)).max(initial=1.0)
-    if not _overflows(model):
+    if not _extreme(model, x):
         np.testing.assert_allclose(found[both], wanted[both], rtol=1e-3, atol=1e-3 * size)
-    return "right"
 
 
-def _overflows(model: onnx.ModelProto) -> bool:
-    """Return whether float32 may overflow where float64 does not."""
-    floats = [numpy_helper.to_array(c).astype(np.float64) for c in model.graph.initializer]
+def _fed(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
+    """Return the constants that are inputs of the model as well."""
+    inputs = {i.name for i in model.graph.input}
+    constants = model.graph.initializer
+    return {c.name: numpy_helper.to_array(c) for c in constants if c.name in inputs}
+
+
+def _without(
+    model: onnx.ModelProto, fed: dict[str, NDArray[Any]], rng: np.random.Generator
+) -> bytes:
+    """Return the model; half of the time without the constants that are fed."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    if rng.integers(2):
+        kept = [c for c in copy.graph.initializer if c.name not in fed]
+        del copy.graph.initializer[:]
+        copy.graph.initializer.extend(kept)
+    return copy.SerializeToString()
+
+
+def _extreme(model: onnx.ModelProto, x: NDArray[np.float32]) -> bool:
+    """Return whether float32 may become infinite, or zero, where float64 does not."""
+    floats = [np.nan_to_num(x.astype(np.float64), posinf=0, neginf=0)]
+    floats += [numpy_helper.to_array(c).astype(np.float64) for c in model.graph.initializer]
     for node in model.graph.node:
         for attribute in node.attribute:
             floats.append(np.array([attribute.f, *attribute.floats]))
             floats[-1][np.isinf(floats[-1])] = 0  # no bound
-    with np.errstate(invalid="ignore"):
-        return any(not (np.abs(values) < 1e18).all() for values in floats)
+    sizes = [np.abs(values[values != 0]) for values in floats]
+    return any(not ((size < 1e18) & (size > 1e-18)).all() for size in sizes)
 
 
 def work(seed: int, memory: int, first: int, last: int) -> None:
     """Print the verdict of each mutant, in a process made for them."""
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    _choose_instructions(first)
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     for number in range(first, last):
         try:
-            said = verdict(seed, number)
+            said = verdict(seed, number, limited=memory > 0)
         except Exception as error:  # noqa: BLE001  wrong answers, whatever form they take
             said = f"WRONG {type(error).__name__}: {error}".replace("\n", " ")
         print(number, said, flush=True)
+
+
+def _choose_instructions(number: int) -> None:
+    """Let this process use the instruction set of a mutant's chunk."""
+    chosen = INSTRUCTIONS[number // CHUNK % len(INSTRUCTIONS)]
+    os.environ.setdefault("RADIXFMT_NATIVE_ISA", chosen)
+
+
+def _run(words: list[str]) -> tuple[str, str]:
+    """Return what a process printed, and how it ended."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as process:
+        idle, used = 0, ""
+        while idle < LOOKS:
+            try:
+                out, errors = process.communicate(timeout=1)
+            except subprocess.TimeoutExpired:
+                before, used = used, _processor_time(process.pid)
+                idle = idle + 1 if used == before else 0
+            else:
+                return out, f"died with {process.returncode}: {errors[-2000:]}"
+        process.kill()
+        return process.communicate()[0], "hung"
+
+
+def _processor_time(process: int) -> str:
+    """Return the ticks that all threads of a process have used, as Linux writes them."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return " ".join(fields[11:13])
 
 
 def chunks(arguments: argparse.Namespace) -> Iterator[tuple[int, str]]:
@@ -180,16 +191,11 @@ def chunks(arguments: argparse.Namespace) -> Iterator[tuple[int, str]]:
     def chunk(first: int) -> list[tuple[int, str]]:
         found: list[tuple[int, str]] = []
         last = min(first + CHUNK, arguments.mutants)
+        first = max(first, arguments.first)
         while first < last:
             words = [sys.executable, __file__, "--seed", str(arguments.seed)]
             words += ["--memory", str(arguments.memory), "--work", str(first), str(last)]
-            try:
-                done = subprocess.run(
-                    words, capture_output=True, text=True, timeout=10 * SECONDS, check=False
-                )
-                text, end = done.stdout, f"died with {done.returncode}: {done.stderr[-2000:]}"
-            except subprocess.TimeoutExpired as expired:
-                text, end = (expired.stdout or b"").decode(), "hung"
+            text, end = _run(words)
             for line in text.splitlines():
                 number, _, said = line.partition(" ")
                 found.append((int(number), said))
@@ -200,7 +206,8 @@ def chunks(arguments: argparse.Namespace) -> Iterator[tuple[int, str]]:
         return found
 
     with ThreadPoolExecutor(arguments.processes) as pool:
-        for found in pool.map(chunk, range(arguments.first, arguments.mutants, CHUNK)):
+        starts = range(arguments.first // CHUNK * CHUNK, arguments.mutants, CHUNK)
+        for found in pool.map(chunk, starts):
             yield from found
 
 
@@ -219,7 +226,8 @@ def main() -> int:
         print(native.MISSING, file=sys.stderr)
         return 2
     if arguments.only is not None:
-        print(verdict(arguments.seed, arguments.only))
+        _choose_instructions(arguments.only)
+        print(verdict(arguments.seed, arguments.only, limited=arguments.memory > 0))
         return 0
     if arguments.work:
         work(arguments.seed, arguments.memory, *arguments.work)

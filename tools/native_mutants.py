@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import ml_dtypes
 import numpy as np
 import onnx  # noqa: TID253  mutants are made with it
 from native_mutant_convolutions import base_convolution
@@ -22,18 +23,34 @@ SPECIAL = (
     -(2**63), -(2**31), -(2**31) - 1, -65, -2, -1, 0, 1, 2, 3, 5, 16, 63, 64, 65, 127, 128, 1000,
     0x7FFFFEFF, 0x7FFFFF00, 0x7FFFFF01, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**40, 2**63 - 1,
 )  # fmt: skip
-TYPES = ("int8", "uint8", "int32", "int64", "float16", "float32", "float64", "bool")
+TYPES = (
+    *("int8", "uint8", "int32", "int64", "float16", "float32", "float64", "bool"),
+    ml_dtypes.bfloat16,
+)
 FLOATS = (float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 1e-45, 3e38, -1.0)
 """Numbers in place of others: bounds of types and of what kernels take, and beyond them."""
 
+BATCHES = (0, 1, 2, 4, 5, 16, 20, 33, 64, 70)
+NOTHING = 2**46
+"""Samples without a number in them: what is made of so many cannot be had."""
+
+WEIGHTS = (np.float32, np.float32, np.float16, ml_dtypes.bfloat16, np.int8)
+"""Types of a good model's weights, all of its layers alike."""
+
 
 def base(rng: np.random.Generator) -> onnx.ModelProto:
-    """Return a good model of one to three layers, or of a convolution."""
+    """Return a good model of a convolution, or of one to three layers.
+
+    One in five of the latter has layers without neurons.
+    """
     if not rng.integers(4):
         return base_convolution(rng)
     count = int(rng.integers(1, 4))
-    widths = rng.integers(1, 40, count + 1).tolist()
-    kind = rng.integers(4)
+    widths = rng.integers(1, 40, count + 1)
+    if not rng.integers(5):
+        widths[rng.integers(count + 1)] = 0
+    widths = widths.tolist()
+    dtype = WEIGHTS[rng.integers(len(WEIGHTS))]
     parts = []
     for i in range(count):
         mask = rng.random((widths[i], widths[i + 1])) < rng.choice([0.1, 0.3])
@@ -42,10 +59,9 @@ def base(rng: np.random.Generator) -> onnx.ModelProto:
         rows = np.nonzero(mask.T)[1]
         indptr = np.concatenate([[0], np.cumsum(mask.sum(0))])
         pattern = rx.Pattern.explicit(mask.shape, indptr, rows)
-        weights: Any = rng.normal(size=pattern.nnz).astype(np.float16 if kind == 1 else np.float32)
-        if kind == 2:
-            codes = rng.integers(-9, 9, pattern.nnz).astype(np.int8)
-            weights = rx.Quantized(codes, np.full(1, 0.1, np.float32), np.zeros(1, np.int8))
+        weights: Any = (rng.normal(size=pattern.nnz) * 3).astype(dtype)
+        if dtype == np.int8:
+            weights = rx.Quantized(weights, np.full(1, 0.1, np.float32), np.zeros(1, np.int8))
         made = rx.Layer(f"layer{i}", pattern, weights)
         blocks = bool(rng.integers(2)) and pattern.nnz > 0
         parts.append(pack(made, tiling(pattern, blocks_cost) if blocks else None, low=-1.0))
@@ -59,6 +75,32 @@ def base(rng: np.random.Generator) -> onnx.ModelProto:
 def mutate(model: onnx.ModelProto, rng: np.random.Generator) -> None:
     """Change one thing of a model in place."""
     MUTATIONS[rng.integers(len(MUTATIONS))](model, rng)
+
+
+def lie(model: onnx.ModelProto, rng: np.random.Generator) -> None:
+    """Let a constant say a size that it does not have; numpy may not read it any more."""
+    constant = _constant(model, rng)
+    if constant.dims and rng.integers(4):
+        constant.dims[rng.integers(len(constant.dims))] = int(rng.choice(SPECIAL))
+    else:
+        constant.raw_data = constant.raw_data[: rng.integers(len(constant.raw_data) + 1)]
+
+
+def samples(model: onnx.ModelProto, rng: np.random.Generator) -> NDArray[Any]:
+    """Return samples of the type and shape that the model declares, or of one left open."""
+    tensor = model.graph.input[0].type.tensor_type
+    shape = [int(rng.choice(BATCHES))]
+    for dim in tensor.shape.dim[1:]:
+        known = dim.HasField("dim_value")
+        shape.append(min(dim.dim_value, 1 << 16) if known else int(rng.integers(40)))
+    if not tensor.shape.dim:
+        shape = shape[: rng.integers(2)]
+    if len(shape) == 2 and shape[1] == 0 and rng.integers(2):
+        shape[0] = NOTHING
+    x = rng.normal(size=shape)
+    if x.size and not rng.integers(3):
+        x.flat[rng.integers(x.size)] = rng.choice(FLOATS)
+    return x.astype(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
 
 
 def _constant(model: onnx.ModelProto, rng: np.random.Generator) -> onnx.TensorProto:
@@ -86,6 +128,23 @@ def _element(model: onnx.ModelProto, rng: np.random.Generator) -> None:
         array.flat[place] = min(max(value, bounds.min), bounds.max)
     else:
         array.flat[place] = rng.choice(FLOATS)
+    _put(constant, array)
+
+
+def _order(model: onnx.ModelProto, rng: np.random.Generator) -> None:
+    """Repeat, exchange or reverse elements, so that places overlap and pointers descend."""
+    constant = _constant(model, rng)
+    array = numpy_helper.to_array(constant).copy()
+    if not array.size:
+        return
+    one, other = rng.integers(array.size, size=2)
+    change = rng.integers(3)
+    if change == 0:
+        array.flat[one] = array.flat[other]
+    elif change == 1:
+        array.flat[[one, other]] = array.flat[[other, one]]
+    else:
+        array = array[::-1] if array.ndim else array
     _put(constant, array)
 
 
@@ -138,22 +197,62 @@ def _attribute_form(model: onnx.ModelProto, rng: np.random.Generator) -> None:
 def _inputs(model: onnx.ModelProto, rng: np.random.Generator) -> None:
     node = _node(model, rng)
     one, other = (int(i) % len(node.input) for i in rng.integers(1, 6, 2))
-    change = rng.integers(4)
+    change = rng.integers(6)
     if change == 0:
         node.input[one], node.input[other] = node.input[other], node.input[one]
     elif change == 1:
         node.input[one] = node.input[other]
     elif change == 2:
         node.input[one] = node.input[0]
+    elif change == 3:
+        node.input[one] = ""
+    elif change == 4:
+        node.input.append(node.input[other])
     else:
         del node.input[max(1, one) :]
 
 
+def _fed(model: onnx.ModelProto, rng: np.random.Generator) -> None:
+    """Make an input of a constant: fuzz_native.py feeds it what the constant holds."""
+    constant = _constant(model, rng)
+    known = {i.name for i in model.graph.input}
+    if constant.name not in known:
+        shape = [None] * len(constant.dims) if rng.integers(2) else list(constant.dims)
+        fed = helper.make_tensor_value_info(constant.name, constant.data_type, shape)
+        model.graph.input.append(fed)
+
+
+def _behind(model: onnx.ModelProto, rng: np.random.Generator) -> None:
+    """Put a node that onnxruntime folds between a constant and its reader."""
+    constant, name = _constant(model, rng), f"folded{len(model.graph.node)}"
+    for node in model.graph.node:
+        for i, read in enumerate(node.input):
+            if read == constant.name:
+                node.input[i] = name
+    model.graph.node.insert(0, helper.make_node("Identity", [constant.name], [name]))
+
+
+def _x(model: onnx.ModelProto, rng: np.random.Generator) -> None:
+    """Let the samples have another type, or another rank."""
+    tensor = model.graph.input[0].type.tensor_type
+    change = rng.integers(4)
+    if change == 0:
+        tensor.elem_type = int(rng.choice([6, 10, 11, 16]))
+    elif change == 1:
+        tensor.shape.dim.add().dim_value = int(rng.integers(4))
+    elif change == 2:
+        del tensor.shape.dim[rng.integers(2) :]
+    else:
+        tensor.ClearField("shape")
+
+
 def _width(model: onnx.ModelProto, rng: np.random.Generator) -> None:
     shape = model.graph.input[0].type.tensor_type.shape
-    shape.dim[1].dim_value = abs(int(rng.choice(SPECIAL[3:18])))
+    if len(shape.dim) > 1:
+        shape.dim[1].dim_value = abs(int(rng.choice(SPECIAL[3:18])))
 
 
 MUTATIONS = (
-    _element, _element, _element, _shape, _type, _attribute, _attribute_form, _inputs, _width,
+    _element, _element, _element, _order, _shape, _type, _attribute, _attribute_form,
+    _inputs, _fed, _behind, _x, _width,
 )  # fmt: skip

@@ -15,8 +15,9 @@ from radixfmt.backends.device import cores, resolve
 from radixfmt.backends.placement import Placement, placement
 from radixfmt.backends.precision import FLOAT32, TF32, check_precision
 from radixfmt.backends.runtime import ELEMENTS, loadable, served, start
-from radixfmt.backends.samples import MOST, checked, tile_for, tiles
+from radixfmt.backends.samples import checked, tiles
 from radixfmt.errors import InputError, ParameterError, UnsupportedError
+from radixfmt.export.tiled import MOST, tile_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,11 +92,12 @@ class Session:
         self._input = self._inputs[0]
         metadata = self._session.get_modelmeta().custom_metadata_map
         width = next((n for n in reversed(self._input.shape) if isinstance(n, int)), 1)
-        dense = metadata.get("radixfmt.lowering") == "dense"
+        lowered = metadata.get("radixfmt.lowering")
+        dense = lowered == "dense"
         if kind == "cuda":
             self._tile = tile or cuda_tile(width, dense=dense)
-        else:  # dense layers are bound by their weights
-            self._tile = tile or (MOST if dense else tile_for(width))
+        else:  # dense layers are bound by their weights, compiled ones cut tiles of their own
+            self._tile = tile or (MOST if lowered in ("dense", "native") else tile_for(width))
         self._axis = 1 if metadata.get("radixfmt.layout") == "feature-major" else 0
         # tiles of one size only: the model's, or that of the recorded run
         sizes = self._input.shape[self._axis : self._axis + 1]

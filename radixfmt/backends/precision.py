@@ -63,7 +63,7 @@ def narrowed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
     kind = TensorProto.FLOAT16 if precision == "float16" else TensorProto.BFLOAT16
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind))
     graph = model.graph
-    own = sorted({node.op_type for node in graph.node} & OWN_TYPES)
+    own = sorted({node.op_type for node in graph.node if node.domain or node.op_type in OWN_TYPES})
     if own or graph.sparse_initializer:
         raise UnsupportedError(
             f"precision {precision}: a model of "

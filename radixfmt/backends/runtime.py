@@ -50,9 +50,17 @@ def loadable(
         UnsupportedError: the network cannot be exported.
     """
     if isinstance(source, Network):
-        from radixfmt.export import to_onnx
+        from radixfmt.export import export
 
-        return narrowed(to_onnx(source, lowering=lowering, target=target), precision)
+        compiled = precision == FLOAT32 and has_kernels(target)
+        made = export(
+            source,
+            lowering=lowering,
+            target=target,
+            compiled=compiled,
+            allow_dense=compiled and lowering in ("auto", "native"),
+        )
+        return narrowed(made.model, precision)
     if isinstance(source, str | os.PathLike) and not os.fspath(source).endswith(".onnx"):
         from radixfmt.storage import reader
 
@@ -78,6 +86,14 @@ def loadable(
         "source: expected a Network, a path, or an ONNX model or its bytes, got "
         f"{type(source).__name__}"
     )
+
+
+def has_kernels(target: str) -> bool:
+    """Return whether compiled operators can be counted on; on CUDA nothing is known of their speed.
+
+    Their definitions, which may be large matrices, then stay what is written and not run.
+    """
+    return target == "cpu" and native.library() is not None
 
 
 def start(

@@ -13,14 +13,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LEAST, MOST = 64, 256
-"""Rows per tile; smaller ones never paid, larger ones were never faster."""
-
-CACHED = 2**17
-"""Values of one layer that a tile may have: 512 KiB of float32, which stay with what is gathered
-from them in a second-level cache of 2 MiB. Of 1024 neurons 128 rows run up to 1.2 times as fast as
-256, of 4096 neurons 64 rows 1.3 times."""
-
 THIRD = 8
 """Samples of each kind that `probes` makes."""
 
@@ -60,11 +52,6 @@ def probes(width: int, dtype: np.dtype[Any], seed: int = 0) -> NDArray[Any]:
         sparse[np.arange(THIRD), rng.integers(width, size=THIRD)] = True  # none is all zeros
     small *= np.geomspace(1e-3, 0.1, THIRD)[:, None]
     return np.concatenate([dense, sparse, small]).astype(dtype)
-
-
-def tile_for(width: int) -> int:
-    """Return how many rows to run at a time through layers of about `width` neurons."""
-    return max(LEAST, min(MOST, CACHED // max(width, 1)))
 
 
 def tiles(rows: int, tile: int) -> Iterator[tuple[int, int]]:

@@ -8,9 +8,10 @@ import numpy as np
 
 from radixfmt.backends import backend
 from radixfmt.backends.evaluator import evaluate
-from radixfmt.backends.samples import MOST, checked, tile_for, tiles
+from radixfmt.backends.samples import checked, tiles
 from radixfmt.backends.sparse_walk import check, transposed, walk
 from radixfmt.errors import ParameterError, UnsupportedError
+from radixfmt.export.tiled import MOST, tile_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radixfmt.cli.options import metadata_options, overwritable, spoken, weights_options
+from radixfmt.cli.options import (
+    limits_option,
+    metadata_options,
+    overwritable,
+    spoken,
+    weights_options,
+)
 
 if TYPE_CHECKING:
     from radixfmt.cli.output import Output
@@ -37,6 +43,10 @@ OF_FORMATS = ("storage", "small", "compat", "external_data", "sparsity_threshold
 @click.option(
     "--like", metavar="NET", help="safetensors in: a .rx.h5 file whose graph and edges it fills."
 )
+@limits_option(
+    "radixfmt and Binsparse in: what the file may use: file=2**37 (bytes), expand=1e9 (edges "
+    "checked), objects, layers, …; if it is read in a process of its own: memory, wall, cpu."
+)
 @click.option("--small", is_flag=True, help="Compress everything, weights too; slower.")
 @click.option("--compat", type=click.Choice(["1.8"]), help="For readers with HDF5 1.8.")
 @click.option(
@@ -62,7 +72,9 @@ OF_FORMATS = ("storage", "small", "compat", "external_data", "sparsity_threshold
 @metadata_options
 @overwritable
 @spoken
-def command(source: str, target: str, output: Output, **settings: Any) -> int:
+def command(
+    source: str, target: str, output: Output, *, limits: tuple[str, ...], **settings: Any
+) -> int:
     """Convert between formats; also repacks, brings up old drafts, extracts, gives weights, prunes.
 
     Formats: radixfmt (.rx.h5), graph-challenge (a folder of n<N>-l<k>.tsv), matrix-market (.mtx),
@@ -70,9 +82,12 @@ def command(source: str, target: str, output: Output, **settings: Any) -> int:
     (.safetensors, a state dict of dense weights).
     """
     from radixfmt.converters import convert
+    from radixfmt.limits import Limits
 
     given = {name: settings.pop(name) for name in OF_FORMATS}
     options = {name: value for name, value in given.items() if value not in (None, False)}
+    if limits:
+        options["limits"] = Limits.parse(limits)
     done = convert(source, target, **settings, **options)
     for loss in done.losses:
         output.note(f"not kept: {loss}" if " come from " not in loss else f"assumed: {loss}")

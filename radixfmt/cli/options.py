@@ -47,6 +47,11 @@ def target_option(help_text: str) -> Callable[[F], F]:
     return click.option("-o", "--output", "target", required=True, metavar="FILE", help=help_text)
 
 
+def limits_option(help_text: str) -> Callable[[F], F]:
+    """Return a decorator that adds --limits, as `radixfmt.limits.Limits.parse` takes them."""
+    return click.option("--limits", multiple=True, metavar="NAME=N", help=help_text)
+
+
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radixfmt.cli.options import spoken
+from radixfmt.cli.options import limits_option, spoken
 from radixfmt.cli.output import printable
 
 if TYPE_CHECKING:
@@ -26,11 +26,10 @@ COLORS = {"error": "red", "warning": "yellow", "info": "blue"}
 @click.option(
     "--expect", multiple=True, metavar="DIGEST", help="Topology or content digest it has to have."
 )
-@click.option(
-    "--limits", multiple=True, metavar="NAME=N",
-    help="What a file may use: memory=2**32 (bytes), wall=60, cpu=60 (seconds), expand=1e9 "
-    "(edges), file, objects, layers, …",
-)  # fmt: skip
+@limits_option(
+    "What a file may use: memory=2**32 (bytes), wall=60, cpu=60 (seconds), expand=1e9 "
+    "(edges), file, objects, layers, …"
+)
 @click.option("--explain", metavar="CODE", help="Say what a code means, and what to do about it.")
 @spoken
 def command(files: tuple[str, ...], explain: str | None, output: Output, **settings: Any) -> int:

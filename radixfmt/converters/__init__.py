@@ -108,7 +108,8 @@ def convert(
         said: what a person says of the network, see `radixfmt.model.metadata.described`.
         overwrite: whether the target may be replaced.
         **options: of the source's format (`external_data` and `sparsity_threshold` for ONNX,
-            `like` for safetensors) or the target's (`storage`, `small`, `compat` for radixfmt).
+            `like` for safetensors, `limits` for radixfmt and Binsparse) or the target's
+            (`storage`, `small`, `compat` for radixfmt).
 
     Raises:
         UnknownNameError: no such format.

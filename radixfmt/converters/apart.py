@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from radixfmt.errors import FormatError
+from radixfmt.limits import DEFAULTS, Limits
 from radixfmt.storage.library_array import REPAIRABLE
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ READ_APART = ("RX0104", "RX1031", "RX1042", *REPAIRABLE)
 
 
 def opened(
-    path: Path, source_format: str, open_here: Callable[[Path], tuple[Network, list[str]]]
+    path: Path,
+    source_format: str,
+    open_here: Callable[..., tuple[Network, list[str]]],
+    limits: Limits,
 ) -> tuple[Network, list[str]]:
     """Return what `open_here` makes of a file, by way of another process if it has to be.
 
@@ -29,14 +33,15 @@ def opened(
     Args:
         path: the file.
         source_format: as `radixfmt.validation.rewrite` takes it.
-        open_here: returns the network and what was not kept.
+        open_here: `open_here(path, limits=limits)` returns the network and what was not kept.
+        limits: of what the file may use; `memory`, `cpu` and `wall` bind the other process.
 
     Raises:
         FormatError: what the reader refuses; RX0199 if the other process died.
         RadixfmtError: what else `open_here` raises.
     """
     try:
-        return open_here(path)
+        return open_here(path, limits=limits)
     except FormatError as error:
         if error.code not in READ_APART:
             raise
@@ -46,8 +51,10 @@ def opened(
     folder = TemporaryDirectory(prefix="radixfmt-")
     try:
         rewritten = Path(folder.name) / "rewritten.rx.h5"
-        losses = rewrite(path, rewritten, source_format=source_format)
-        network = open(rewritten)
+        losses = rewrite(path, rewritten, source_format=source_format, limits=limits)
+        # the new file may be larger than the old one was, and is as little to be trusted
+        most = Limits(*map(max, astuple(limits), astuple(DEFAULTS)))
+        network = open(rewritten, limits=most)
     except BaseException:
         folder.cleanup()
         raise

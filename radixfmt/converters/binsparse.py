@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from radixfmt.converters import converter, only_layer
 from radixfmt.converters.apart import opened
+from radixfmt.limits import DEFAULTS, Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,10 +23,10 @@ class Binsparse:
     """
 
     suffixes = (".bsp.h5",)
-    read_options = ()
+    read_options = ("limits",)
     options = ()
 
-    def read(self, path: Path) -> tuple[Network, list[str]]:
+    def read(self, path: Path, *, limits: Limits = DEFAULTS) -> tuple[Network, list[str]]:
         """Return the layer as a network of one.
 
         Raises:
@@ -34,7 +35,7 @@ class Binsparse:
         """
         from radixfmt.storage.container import open_container
 
-        return opened(path, "binsparse", open_container)
+        return opened(path, "binsparse", open_container, limits)
 
     def write(
         self,

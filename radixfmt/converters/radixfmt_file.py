@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from radixfmt.converters import converter
 from radixfmt.converters.apart import opened
 from radixfmt.errors import FormatError, InputError
+from radixfmt.limits import DEFAULTS, Limits
 from radixfmt.model.network import LazyLayers
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ class RadixfmtFile:
     """
 
     suffixes = (".rx.h5", ".h5", ".hdf5")
-    read_options = ()
+    read_options = ("limits",)
     options = ("storage", "small", "compat")
 
-    def read(self, path: Path) -> tuple[Network, list[str]]:
+    def read(self, path: Path, *, limits: Limits = DEFAULTS) -> tuple[Network, list[str]]:
         """Return the lazy network, which the caller closes, and what a rewrite drops.
 
         Raises:
@@ -41,12 +42,12 @@ class RadixfmtFile:
         from radixfmt.storage.repack import open_for_repack
 
         try:
-            return opened(path, "radixfmt", open_for_repack)
+            return opened(path, "radixfmt", open_for_repack, limits)
         except FormatError as error:
             if error.code != "RX0201":
                 raise
             try:
-                return converter["binsparse"].read(path)
+                return converter["binsparse"].read(path, limits=limits)
             except InputError as other:
                 raise (error if other.code == "no-container" else other) from None
 

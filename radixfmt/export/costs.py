@@ -24,6 +24,15 @@ OPEN_BATCHES = (1, 1024)
 NEIGHBOURS = 4
 """Layers whose weights share the cache, as far as one layer can know."""
 
+PAGE = 4096
+"""Bytes of memory within which a processor reads ahead."""
+
+PAGES = 48
+"""Pages that it follows at a time, about: with more rows than that, far apart, it stalls."""
+
+NATIVE_TILE, NATIVE_LEAST = 64, 16
+"""Rows for which compiled operators read the weights once, and for which they compute at least."""
+
 LARGEST_FILE = 1 << 16
 """Bytes that are read of a file of costs, which takes a few hundred."""
 
@@ -42,8 +51,10 @@ class Costs:
         cache: bytes of rows, or of weights, up to which the other speeds hold.
         spill: byte/s of moving rows, or of reading weights, beyond that.
         read: byte/s of reading weights, which bounds small batches.
+        strain: times as long that beyond the cache it takes to read many rows side by side, a
+            little of each, as products and transposes do.
         transpose: byte/s of turning [B, n] into [n, B] or back, counted as `move` is; beyond the
-            cache it falls as `move` does.
+            cache it falls as `move` does, and by `strain`.
         row: seconds per gathered row, however short.
         group: seconds per group of a product.
         node: seconds per graph node.
@@ -54,6 +65,7 @@ class Costs:
     cache: float
     spill: float
     read: float
+    strain: float
     transpose: float
     row: float
     group: float
@@ -67,11 +79,28 @@ class Costs:
         """Return the seconds of a Gather and a grouped product of `groups` tiles.
 
         The rows are moved twice: by Gather, then packed by the product. A tile of few outputs
-        therefore cannot reach `multiply`.
+        therefore cannot reach `multiply`. A single output's row vector needs no packing, and is
+        spared the strain.
         """
         rows = groups * inputs
-        moved = 2 * self.moved(rows * batch) + rows * self.row + groups * self.group
-        return moved + self._product(groups * outputs * inputs, batch) + 2 * self.node
+        pages = inputs * 4 * batch / PAGE
+        strain = min(self.strain, max(1.0, pages / PAGES)) if outputs > 1 else 1.0
+        moved = self.moved(rows * batch) + self.moved(rows * batch, strain)
+        more = rows * self.row + groups * self.group + 2 * self.node
+        return moved + more + self._product(groups * outputs * inputs, batch)
+
+    def native(self, work: tuple[float, float], size: int, batch: int) -> float:
+        """Return the seconds of one layer made by compiled operators.
+
+        Args:
+            work: multiply-adds of a row among others, and of a row alone, with what comes beside
+                them counted as such.
+            size: bytes of weights and indices, which are read once for several rows.
+            batch: rows.
+        """
+        units = work[1] if batch == 1 else work[0] * max(batch, NATIVE_LEAST)
+        reading = max(1.0, batch / NATIVE_TILE) * self._reading(size)
+        return hypot(2 * units / self.multiply, reading)
 
     def join(self, width: int, batch: int) -> float:
         """Return the seconds of putting results of `width` values for each row side by side.
@@ -82,35 +111,42 @@ class Costs:
 
     def turn(self, width: int, batch: int) -> float:
         """Return the seconds of one transpose of `width` values for each row."""
-        return self.moved(width * batch) * self.move / self.transpose + self.node
+        return self.moved(width * batch, self.strain) * self.move / self.transpose + self.node
 
-    def moved(self, values: int) -> float:
-        """Return the seconds of copying so many values; what does not fit the cache spills."""
+    def moved(self, values: int, strain: float = 1.0) -> float:
+        """Return the seconds of copying so many values; what does not fit the cache spills.
+
+        Args:
+            values: float32.
+            strain: times as long for what spills.
+        """
         kept = min(1.0, self.cache / (4 * values)) if values else 1.0
-        return 8 * values * (kept / self.move + (1 - kept) / self.spill)
+        return 8 * values * (kept / self.move + strain * (1 - kept) / self.spill)
 
     def _product(self, weights: int, batch: int) -> float:
-        """Return the seconds of a product: reading weights overlaps with multiplying, in part."""
-        size = 4 * weights
+        """Return the seconds of a product: of multiplying, and of reading weights before that."""
+        return 2 * weights * batch / self.multiply + self._reading(4 * weights)
+
+    def _reading(self, size: int) -> float:
+        """Return the seconds of reading so many bytes of weights."""
         kept = min(1.0, self.cache / (NEIGHBOURS * size)) if size else 1.0
-        reading = size * (kept / self.read + (1 - kept) / self.spill)
-        return hypot(2 * weights * batch / self.multiply, reading)
+        return size * (kept / self.read + (1 - kept) / self.spill)
 
 
 COSTS: dict[str, Costs] = {
-    # One core of a Xeon with AVX-512 and 2 MiB of second-level cache, onnxruntime 1.31.1, measured
-    # by `calibration.calibrate` with nothing else running; `read` is bounded by no probe, and the
-    # cache is the second level, which 12 layers of a RadiX-Net in tiles tell better than one.
+    # One core of a Xeon with AVX-512 and 2 MiB of second-level cache, onnxruntime 1.31.1: fitted
+    # to networks of four layers, of 35 patterns at batches of 1 to 1024, in tiles of several sizes
     "cpu": Costs(
-        multiply=136e9,
-        move=89e9,
-        cache=2e6,
-        spill=16.7e9,
-        read=150e9,
-        transpose=25.5e9,
-        row=4.6e-9,
-        group=51e-9,
-        node=1.84e-6,
+        multiply=138e9,
+        move=83e9,
+        cache=1.05e6,
+        spill=23.6e9,
+        read=75e9,
+        strain=2.5,
+        transpose=22e9,
+        row=4.3e-9,
+        group=50e-9,
+        node=0.81e-6,
     ),
     # Not measured: an H200 data sheet's float32 rate and memory bandwidth, derated by a quarter.
     "cuda": Costs(
@@ -119,6 +155,7 @@ COSTS: dict[str, Costs] = {
         cache=40e6,
         spill=3.2e12,
         read=3.2e12,
+        strain=1.0,
         transpose=1.6e12,
         row=0.0,
         group=0.0,

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radixfmt import native
 from radixfmt.errors import ParameterError, UnsupportedError
 from radixfmt.export.accepts import check_graph, check_weights, element_type
 from radixfmt.export.apart import reasons
 from radixfmt.export.checked import check
 from radixfmt.export.costs import OPEN_BATCHES, PLANNING_BATCH, costs_of
 from radixfmt.export.exported import Choice, Exported
+from radixfmt.export.fused import passes
 from radixfmt.export.graph import BATCH_MAJOR, FEATURE_MAJOR, GraphBuilder
 from radixfmt.export.lowerings import Setting
 from radixfmt.export.nodes import IR_VERSION, OPSET
 from radixfmt.export.planner import AUTO, plan
 from radixfmt.export.rows import independent
 from radixfmt.export.shapes import float_of, rank, tensor_types
+from radixfmt.export.tiled import rows_per_tile, tile
 from radixfmt.export.walk import Walk
 from radixfmt.model.digest import digests, layer_digests
 from radixfmt.model.graph import topological_order
@@ -38,7 +41,7 @@ ASSUMED_MEMORY = 2**36
 """Bytes, where the system does not say how many it has."""
 
 LARGEST_EXPANDED = 2**30
-"""Bytes that sparse initializers may take as dense matrices without the caller's leave."""
+"""Bytes that sparse weights may take as dense matrices without the caller's leave."""
 
 
 def export(
@@ -50,6 +53,7 @@ def export(
     layout: str = BATCH_MAJOR,
     allow_dense: bool = False,
     costs: Costs | None = None,
+    compiled: bool = False,
 ) -> Exported:
     """Return `network` as an ONNX model, and why each layer looks as it does.
 
@@ -60,9 +64,10 @@ def export(
         batch: rows of every run, or None to leave the batch open: planned so that at 1, 128 and
             1024 rows it falls behind the best choice for each of them as little as can be.
         layout: "batch-major", [B, n] → [B, m], or "feature-major", [n, B] → [m, B].
-        allow_dense: let sparse initializers be as large as they like once they are loaded.
+        allow_dense: let what a runtime makes dense when it loads the model be as large as it likes.
         costs: what work costs where the model will run, from `calibration.calibrate` or
             `costs.costs_of`; None for the target's built-in ones.
+        compiled: let "auto" choose compiled operators: for a model that stays where they are.
 
     Raises:
         ParameterError: `target`, `batch` or `layout` is none of these, or the network fixes
@@ -86,19 +91,32 @@ def export(
         signed.append(layer_digests(layer))
     apart = reasons(network, nodes, types, dtype, target)
     deep = {name for name, kind in types.items() if (rank(kind) or 0) > 2}
-    plans = plan(network, nodes, layers, apart, deep, setting, wanted=lowering, layout=layout)
+    plans = plan(
+        network, nodes, layers, apart, deep, setting,
+        wanted=lowering, compiled=compiled, layout=layout,
+    )  # fmt: skip
     _check_memory(sum(p.estimate.weight_bytes for p in plans))
     graph = GraphBuilder(
         dtype,
         target=target,
         reserved=[v.name for v in (*network.inputs, *network.outputs)] + list(network.tensors),
     )
-    walk = Walk(network, layers, plans, types, graph, layout)
+    fusible = {
+        i
+        for i, node in enumerate(nodes)
+        if node.layer is not None and plans[node.layer].fuses and node.inputs[0] not in deep
+    }
+    walk = Walk(network, layers, plans, types, graph, layout, passes(network, nodes, fusible))
     for i, node in enumerate(nodes):
         walk.emit(i, node)
         _check_memory(graph.constant_bytes)
         _check_expanded(graph, allow_dense=allow_dense)
     walk.finish()
+    by_row = independent(network, nodes, types)
+    if by_row and layout == BATCH_MAJOR and not graph.functions:  # which cut batches themselves
+        rows = rows_per_tile(network, plans, setting)
+        if rows:
+            tile(graph, network, rows, batch)
     choices = tuple(
         Choice(layer.name, p.lowering, p.why) for layer, p in zip(layers, plans, strict=True)
     )
@@ -108,7 +126,7 @@ def export(
         "content_digest": found.content,
         "topology_digest": found.topology,
         "layout": layout,
-        "rows": "independent" if independent(network, nodes, types) else "together",
+        "rows": "independent" if by_row else "together",
     }
     _sign(model, network, choices, more)
     check(model)
@@ -156,11 +174,12 @@ def _check_memory(weight_bytes: int) -> None:
 
 
 def _check_expanded(graph: GraphBuilder, *, allow_dense: bool) -> None:
-    """Refuse sparse initializers that fill the memory of whoever loads the model."""
+    """Refuse what fills the memory of whoever loads the model."""
     if graph.expanded_bytes > LARGEST_EXPANDED and not allow_dense:
         raise UnsupportedError(
-            f"onnxruntime makes sparse initializers dense when it loads them: this model's would "
-            f"take more than {LARGEST_EXPANDED} bytes there ({graph.expanded_bytes} so far)",
+            "a runtime makes sparse initializers dense when it loads them, and compiled operators "
+            f"that it does not have: this model's would take more than {LARGEST_EXPANDED} bytes "
+            f"there ({graph.expanded_bytes} so far)",
             hint="--allow-dense (allow_dense=True) writes it all the same; --lowering auto keeps "
             "weights sparse",
         )
@@ -190,6 +209,9 @@ def _complete(
     model = graph.model
     model.ir_version = IR_VERSION
     model.opset_import.append(helper.make_opsetid("", OPSET))
+    if graph.functions:
+        model.opset_import.append(helper.make_opsetid(native.DOMAIN, native.VERSION))
+        model.functions.extend(graph.functions.values())
     model.producer_name, model.producer_version = "radixfmt", __version__
     model.graph.name = network.metadata.name or "network"
     model.graph.input.extend(declared(network.inputs))

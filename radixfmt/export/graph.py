@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from radixfmt.model.layer import Layer
+    from radixfmt.native.nodes import Lowered
+    from radixfmt.native.packed import Packed
 
 BATCH_MAJOR, FEATURE_MAJOR = "batch-major", "feature-major"
 
@@ -52,10 +54,11 @@ class GraphBuilder:
     Attributes:
         model: what is being made; weights are held there and nowhere else.
         nodes: of its graph.
+        functions: definitions of operators that are not ONNX's own, by name.
         convolutions: whether feature-major products are grouped pointwise convolutions, which fuse
             with bias and activation, or batched MatMuls.
         constant_bytes: of all constants so far, as the model holds them.
-        expanded_bytes: of sparse constants, once a runtime has made them dense.
+        expanded_bytes: of sparse constants and operators, once a runtime has made them dense.
     """
 
     def __init__(self, dtype: np.dtype[Any], *, target: str, reserved: Sequence[str]) -> None:
@@ -67,6 +70,7 @@ class GraphBuilder:
         self.convolutions = target == "cpu" and dtype == np.float32
         self.model = onnx.ModelProto()
         self.nodes: Any = self.model.graph.node
+        self.functions: dict[str, onnx.FunctionProto] = {}
         self.constant_bytes = 0
         self.expanded_bytes = 0
         self._names = set(reserved)
@@ -127,6 +131,19 @@ class GraphBuilder:
         name = self.unique(wanted)
         self.nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
         return name
+
+    def call(self, made: Lowered, layers: Sequence[Packed]) -> None:
+        """Add a node of a native operator, named like its output, and its constants."""
+        from onnx import numpy_helper
+
+        node = made.node
+        node.name = node.output[0]
+        for i, constant in enumerate(made.constants):
+            array = numpy_helper.to_array(constant)
+            node.input[i + 1] = self.constant(constant.name, array)
+        self.nodes.append(node)
+        self.functions[made.function.name] = made.function
+        self.expanded_bytes += sum(layer.body_bytes for layer in layers if layer.form == "rows")
 
     def bias(self, layer: Layer, dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
         """Return the layer's bias as `[n_out]` of `dtype`, by default the model's."""

@@ -26,6 +26,10 @@ AUTO = "auto"
 """Also the fact by which a lowering says that it may be chosen unasked."""
 
 
+COMPILED = "compiled"
+"""The fact by which one says that it may be, for a model that stays where its operators are."""
+
+
 class Plan(NamedTuple):
     """How one layer will be emitted.
 
@@ -42,6 +46,11 @@ class Plan(NamedTuple):
     estimate: Estimate
     why: str
     apart: bool = False
+
+    @property
+    def fuses(self) -> bool:
+        """Whether one operator makes this layer with what comes before and after it."""
+        return not self.apart and COMPILED in lowering.facts(self.lowering)
 
 
 class _Offer(NamedTuple):
@@ -61,6 +70,7 @@ def plan(
     *,
     wanted: str,
     layout: str,
+    compiled: bool = False,
 ) -> list[Plan]:
     """Return a plan for each layer.
 
@@ -73,12 +83,14 @@ def plan(
         setting: batch, target and costs.
         wanted: "auto" or a registered lowering.
         layout: of the model's inputs and outputs.
+        compiled: let "auto" choose lowerings whose speed depends on compiled operators.
 
     Raises:
         UnknownNameError: no such lowering.
         UnsupportedError: the lowering asked for cannot express a layer.
     """
-    names = [name for name in lowering if lowering.facts(name).get(AUTO)]
+    facts = {AUTO, COMPILED} if compiled else {AUTO}
+    names = [name for name in lowering if facts & lowering.facts(name).keys()]
     tools = {name: lowering[name]() for name in (names if wanted == AUTO else (wanted,))}
     offers = [
         {} if i in apart else _offers(layer, tools, setting) for i, layer in enumerate(layers)

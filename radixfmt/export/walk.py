@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.errors import UnsupportedError
-from radixfmt.export import apart
+from radixfmt.export import apart, fused
 from radixfmt.export.accepts import element_type, native
 from radixfmt.export.graph import FEATURE_MAJOR, GraphBuilder, Tensor
 from radixfmt.export.lowerings import lowering
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import onnx
 
+    from radixfmt.export.fused import Pass
     from radixfmt.export.planner import Plan
     from radixfmt.model.graph import Node
     from radixfmt.model.layer import Layer
@@ -36,6 +37,7 @@ class Walk:
         types: of the network's tensors, as far as they are known.
         graph: takes the nodes.
         layout: of the model's inputs and outputs.
+        passes: nodes that are made together.
     """
 
     def __init__(
@@ -46,9 +48,13 @@ class Walk:
         types: Mapping[str, onnx.TypeProto],
         graph: GraphBuilder,
         layout: str,
+        passes: Sequence[Pass] = (),
     ) -> None:
         self._network, self._layers, self._plans = network, layers, plans
         self._types, self._graph, self._layout = types, graph, layout
+        self._passes = {found.nodes[0]: found for found in passes}
+        self._covered = {i for found in passes for i in found.nodes[1:]}
+        self._stack = fused.longest(passes)
         self._tensors: dict[str, Tensor] = {}
         for value in network.inputs:
             self._tensors[value.name] = (
@@ -60,6 +66,15 @@ class Walk:
     def emit(self, i: int, node: Node) -> None:
         """Add the i-th node; elementwise ones keep whatever layout and order their input has."""
         graph = self._graph
+        if i in self._covered:
+            return
+        if i in self._passes:
+            found = self._passes[i]
+            read = graph.to_rows(self._tensor(found.source)).name
+            stacked = found is self._stack
+            made = fused.emit(graph, found, self._layers, self._plans, read, stacked=stacked)
+            self._tensors[found.result] = Tensor(made)
+            return
         if node.layer is not None:
             self._tensors[node.outputs[0]] = self._layer(node.layer, node.inputs[0])
             return

@@ -21,6 +21,9 @@ VERSION = 1
 OPSET = 21
 """Of the standard operators that definitions are made of."""
 
+REGISTERED = "ai.radixfmt.registered"
+"""Marks options: onnxruntime refuses sessions in which a domain is registered twice."""
+
 MISSING = (
     "the compiled operators are not installed: models with sparse operators run as standard ones. "
     "Install a C compiler, then radixfmt again"
@@ -39,7 +42,7 @@ def register(options: Any) -> bool:
     """Let sessions made with these options compute sparse operators by compiled kernels.
 
     Args:
-        options: an `onnxruntime.SessionOptions`, to be registered with once.
+        options: an `onnxruntime.SessionOptions`; a second call with the same does nothing.
 
     Returns:
         Whether there is a library to register; without it, models run by their own definitions.
@@ -47,7 +50,11 @@ def register(options: Any) -> bool:
     path = library()
     if path is None:
         return False
-    options.register_custom_ops_library(str(path))
+    try:
+        options.get_session_config_entry(REGISTERED)
+    except RuntimeError:  # no such entry: not yet
+        options.register_custom_ops_library(str(path))
+        options.add_session_config_entry(REGISTERED, "1")
     return True
 
 

@@ -48,7 +48,7 @@ class Lowered(NamedTuple):
     function: onnx.FunctionProto
 
 
-def linear(layer: Packed, x: str, y: str, scope: str) -> Lowered:
+def linear(layer: Packed, x: str, y: str, scope: str, *, allow_dense: bool = False) -> Lowered:
     """Return one layer as a node of its own.
 
     Args:
@@ -56,17 +56,27 @@ def linear(layer: Packed, x: str, y: str, scope: str) -> Lowered:
         x: name of the tensor read.
         y: name of the tensor made.
         scope: name of the node, and prefix of its constants' names.
+        allow_dense: let the definition make as large a matrix as it likes.
 
     Raises:
         UnsupportedError: a layer of rows whose matrix would take too much memory elsewhere.
     """
-    check_body([layer])
+    if not allow_dense:
+        check_body([layer])
     name = LINEAR[layer.form]
     attributes = {"n_in": layer.n_in, "min": float(layer.low), "max": float(layer.high)}
     return _lowered(name, _arrays(layer), attributes, (x, y, scope), linear_function(name))
 
 
-def convolution(layer: Packed, geometry: ConvGeometry, x: str, y: str, scope: str) -> Lowered:
+def convolution(
+    layer: Packed,
+    geometry: ConvGeometry,
+    x: str,
+    y: str,
+    scope: str,
+    *,
+    allow_dense: bool = False,
+) -> Lowered:
     """Return a convolution as a node of its own.
 
     Args:
@@ -75,6 +85,7 @@ def convolution(layer: Packed, geometry: ConvGeometry, x: str, y: str, scope: st
         x: name of the tensor read, `[B, C, …]`.
         y: name of the tensor made.
         scope: name of the node, and prefix of its constants' names.
+        allow_dense: let the definition make filters as large as it likes.
 
     Raises:
         ParameterError: a layer in blocks, or one that cannot be of this geometry.
@@ -83,7 +94,8 @@ def convolution(layer: Packed, geometry: ConvGeometry, x: str, y: str, scope: st
     if layer.form != "rows":
         raise ParameterError("convolution: expected a layer in rows")
     geometry.check((layer.n_in, layer.n_out))
-    check_body([layer])
+    if not allow_dense:
+        check_body([layer])
     attributes = {
         "n_in": layer.n_in // prod(geometry.kernel_shape) * geometry.group,
         "kernel_shape": geometry.kernel_shape,
@@ -98,7 +110,9 @@ def convolution(layer: Packed, geometry: ConvGeometry, x: str, y: str, scope: st
     return _lowered("SparseConv", arrays, attributes, (x, y, scope), convolution_function())
 
 
-def stack(layers: Sequence[Packed], x: str, y: str, scope: str) -> Lowered:
+def stack(
+    layers: Sequence[Packed], x: str, y: str, scope: str, *, allow_dense: bool = False
+) -> Lowered:
     """Return a run of layers as one node; a model can hold one such run.
 
     Args:
@@ -106,6 +120,7 @@ def stack(layers: Sequence[Packed], x: str, y: str, scope: str) -> Lowered:
         x: name of the tensor read.
         y: name of the tensor made.
         scope: name of the node, and prefix of its constants' names.
+        allow_dense: let the definition make matrices as large as it likes.
 
     Raises:
         ParameterError: no layers, layers that do not fit each other, or weights of several types.
@@ -113,6 +128,8 @@ def stack(layers: Sequence[Packed], x: str, y: str, scope: str) -> Lowered:
     """
     if not layers or len({layer.weights.dtype for layer in layers}) > 1:
         raise ParameterError("stack: expected layers with weights of one type")
+    if not allow_dense:
+        check_body(layers)
     for i, (one, other) in enumerate(pairwise(layers)):
         if one.n_out != other.n_in:
             raise ParameterError(

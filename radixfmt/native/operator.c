@@ -71,7 +71,8 @@ static void on_all_threads(void *context, void (*work)(void *, size_t), size_t c
 
 rx_pool rx_pool_of(rx_threads *threads) { return (rx_pool){on_all_threads, threads}; }
 
-/* What cannot be inferred stays open; the kernel has the last word. */
+/* The kernel has the last word. ONNX Runtime takes an open size without a name for the size -1:
+   a shape is told whole or not at all. */
 static OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context) {
     OrtApi api = the_api;
     OrtShape *x = NULL, *y = NULL;
@@ -90,6 +91,8 @@ static OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context) {
     }
     if (rank > RX_RANK || !op->form->shape(api, op->form->form, context, rank, sizes, names))
         return NULL;
+    for (size_t i = 0; i < rank; i++)
+        if (sizes[i] < 0 && !names[i][0]) return NULL;
     status = CreateTensorTypeAndShapeInfo(api)(&y);
     if (status) return status;
     status = SetTensorElementType(api)(y, RX_FLOAT);

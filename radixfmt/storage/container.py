@@ -15,6 +15,7 @@ import numpy as np
 
 from radixfmt.errors import InputError
 from radixfmt.generators import from_record
+from radixfmt.limits import DEFAULTS, Limits
 from radixfmt.model.entries import (
     most_bytes,
     most_entries,
@@ -55,20 +56,21 @@ STRUCTURES = {
 
 
 def open_container(
-    path: str | os.PathLike[str], *, trusted: bool = False
+    path: str | os.PathLike[str], *, trusted: bool = False, limits: Limits = DEFAULTS
 ) -> tuple[Network, list[str]]:
     """Return the matrix of a Binsparse file as a network of one layer, and what was not kept.
 
     Args:
         path: the file.
         trusted: also open what the HDF5 library can crash on, see `radixfmt.storage.open`.
+        limits: of what the file may use.
 
     Raises:
         PathError: missing, a folder, or the system refuses.
         FormatError: an HDF5 file that is not read, or arrays that break spec §4.
         InputError: no Binsparse file (code "no-container"), or one that cannot be a layer.
     """
-    with closing(Guard(path, trusted=trusted)) as guard:
+    with closing(Guard(path, trusted=trusted, limits=limits)) as guard:
         layer, losses = _Container(guard).layer()
     return chain([layer], metadata=Metadata(name=Path(path).name)), losses
 

@@ -18,6 +18,7 @@ from radixfmt.encodings.rows import Reordered
 from radixfmt.errors import FormatError, ParameterError
 from radixfmt.findings import locate
 from radixfmt.generators import from_record
+from radixfmt.limits import DEFAULTS, Limits
 from radixfmt.model.columns import ArrayColumns
 from radixfmt.model.dtypes import LARGEST_RANK, dtype_of
 from radixfmt.model.entries import most_bytes
@@ -238,6 +239,7 @@ def open(  # noqa: A001  the public name is rx.open
     trusted: bool = False,
     drafts: bool = False,
     verify: bool = False,
+    limits: Limits = DEFAULTS,
 ) -> Network:
     """Open a file and return its network; use it in a `with` block or call its `close()`.
 
@@ -251,12 +253,13 @@ def open(  # noqa: A001  the public name is rx.open
         drafts: also read drafts of the format, which promised nothing.
         verify: hold the graph and each layer, when it is asked for, against the digests that the
             file declares; costs a pass over the layer.
+        limits: of what the file may use; `memory`, `cpu` and `wall` bind `validate` alone.
 
     Raises:
         PathError: missing, a folder, or the system refuses.
         FormatError: the file breaks the specification; the message names the place.
     """
-    file = Reader(path, trusted=trusted, drafts=drafts)
+    file = Reader(path, trusted=trusted, drafts=drafts, limits=limits)
     try:
         return verified(file, file.network()) if verify else file.network()
     except BaseException:

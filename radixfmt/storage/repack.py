@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from radixfmt.limits import DEFAULTS, Limits
 from radixfmt.storage.manifest import PATH
 from radixfmt.storage.reader import Reader
 from radixfmt.storage.structure import walk
@@ -19,19 +20,20 @@ UNNAMED = "RX1051"
 
 
 def open_for_repack(
-    path: str | os.PathLike[str], *, trusted: bool = False
+    path: str | os.PathLike[str], *, trusted: bool = False, limits: Limits = DEFAULTS
 ) -> tuple[Network, list[str]]:
     """Return the lazy network of a file of this version or a draft, and what it does not hold.
 
     Args:
         path: the file.
         trusted: also open what the HDF5 library can crash on, see `radixfmt.storage.open`.
+        limits: of what the file may use.
 
     Raises:
         PathError: missing, a folder, or the system refuses.
         FormatError: the file breaks the specification, or its content its digests.
     """
-    file = Reader(path, trusted=trusted, drafts=True)
+    file = Reader(path, trusted=trusted, drafts=True, limits=limits)
     try:
         return verified(file, file.network()), list(_dropped(file))
     except BaseException:

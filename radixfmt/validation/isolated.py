@@ -120,7 +120,7 @@ def rewrite(
         target: appears when it is complete.
         overwrite: whether an existing target may be replaced.
         source_format: "radixfmt" or "binsparse".
-        limits: `memory`, `cpu` and `wall` bind the other process.
+        limits: of what the file may use.
 
     Returns:
         What `target` does not hold, or what was assumed.

@@ -86,7 +86,8 @@ def _serve(request: Mapping[str, Any]) -> bytes:
             options = Options.from_json(request["options"])
             report = run_checks(request["path"], options, trusted=True)
             return _encoded({"report": report.as_json()})
-        network, losses = READERS[request["format"]](request["source"], trusted=True)
+        reader, limits = READERS[request["format"]], Limits(**request["limits"])
+        network, losses = reader(request["source"], trusted=True, limits=limits)
         with network:
             write(request["target"], network)
         return _encoded({"losses": losses})

@@ -6,9 +6,9 @@ import pytest
 import radixfmt as rx
 from radixfmt.backends import backend
 from radixfmt.backends.parity import check
-from radixfmt.backends.samples import tile_for
 from radixfmt.backends.scipy import ScipySession, reference
 from radixfmt.errors import InputError, UnsupportedError
+from radixfmt.export.tiled import tile_for
 from radixfmt.model.graph import ACTIVATIONS
 
 

@@ -43,7 +43,8 @@ def test_quick_run_writes_ratios_and_environment_once(tmp_path):
     assert "exists" in again.stderr
 
 
-def test_shuffled_text_is_the_same_network(tmp_path):
+def test_shuffled_text_is_the_same_network(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPT.parent)
     spec = importlib.util.spec_from_file_location("cpu_benchmark", SCRIPT)
     script = importlib.util.module_from_spec(spec)
     sys.modules["cpu_benchmark"] = script

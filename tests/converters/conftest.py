@@ -12,7 +12,7 @@ import radixfmt as rx
 from radixfmt.backends.parity import check
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools/benchmarks")]  # onnx_models, models
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools/benchmarks")]  # *_models
 
 
 @pytest.fixture

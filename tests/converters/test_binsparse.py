@@ -14,7 +14,6 @@ from binsparse.conversions.scipy import to_scipy
 
 import radixfmt as rx
 from radixfmt.errors import FormatError, InputError, UnsupportedError
-from radixfmt.limits import Limits
 
 ASSUMED = "inputs come from the rows of the matrix, outputs from its columns"
 
@@ -216,10 +215,9 @@ def test_an_hdf5_file_of_another_kind_is_named(tmp_path):
 
 def test_a_lost_process_is_an_error_and_leaves_nothing(tmp_path, monkeypatch):
     source = write_file(tmp_path / "a.bsp.h5", old=True, **GOOD)
-    monkeypatch.setattr("radixfmt.validation.isolated.Limits", lambda: Limits(wall=0))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(FormatError, match="RX0199"):
-        rx.convert(source, tmp_path / "a.rx.h5")
+        rx.convert(source, tmp_path / "a.rx.h5", limits=rx.Limits(wall=0))
     assert [path.name for path in tmp_path.iterdir()] == ["a.bsp.h5"]
 
 

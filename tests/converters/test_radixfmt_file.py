@@ -11,7 +11,6 @@ import pytest
 
 import radixfmt as rx
 from radixfmt.errors import FormatError
-from radixfmt.limits import Limits
 
 DRAFTS = sorted((Path(__file__).parents[1] / "storage" / "drafts").glob("*.rx.h5"))
 
@@ -100,15 +99,11 @@ def test_text_of_variable_length_alone_is_rewritten_too(small, temporary, tmp_pa
     assert rx.validate(tmp_path / "b.rx.h5").ok
 
 
-def test_a_broken_old_file_is_refused_and_a_lost_process_named(
-    small, temporary, tmp_path, monkeypatch
-):
+def test_a_broken_old_file_is_refused_and_a_lost_process_named(small, temporary, tmp_path):
     rx.write(tmp_path / "good.rx.h5", small)
     old = as_plain_h5py_writes(tmp_path / "old.rx.h5", tmp_path / "good.rx.h5")
-    with monkeypatch.context() as patch:
-        patch.setattr("radixfmt.validation.isolated.Limits", lambda: Limits(wall=0))
-        with pytest.raises(FormatError, match="old.rx.h5.*RX0199"):
-            rx.convert(old, tmp_path / "new.rx.h5")
+    with pytest.raises(FormatError, match="old.rx.h5.*RX0199"):
+        rx.convert(old, tmp_path / "new.rx.h5", limits=rx.Limits(wall=0))
     with h5py.File(old, "r+") as file:
         file["layers/000000"].attrs["layer"] = "{}"
     with pytest.raises(FormatError, match="old.rx.h5:/layers/000000#.*RX2007"):

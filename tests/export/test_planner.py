@@ -8,7 +8,7 @@ import pytest
 import radixfmt as rx
 from radixfmt.export import export
 from radixfmt.export.calibration import save
-from radixfmt.export.costs import COSTS, Costs, costs_of
+from radixfmt.export.costs import COSTS, costs_of
 from radixfmt.export.lowerings import Estimate, Setting
 from radixfmt.export.planner import plan
 
@@ -104,16 +104,3 @@ def test_files_that_hold_no_costs(tmp_path, content):
 def test_no_file_of_costs(tmp_path):
     with pytest.raises(rx.RadixfmtError, match="No such file"):
         costs_of("cpu", tmp_path / "none.json")
-
-
-def test_calibrated_constants_are_positive(monkeypatch):
-    from radixfmt.export import calibration
-
-    monkeypatch.setattr(calibration, "ROUNDS", 1)
-    monkeypatch.setattr(calibration, "BATCHES", (1, 8))
-    found = calibration.calibrate()
-    assert isinstance(found, Costs)
-    assert all(getattr(found, name) > 0 for name in Costs.__slots__)
-    for wrong in ({"threads": 0}, {"target": "cuda"}, {"target": "tpu"}):
-        with pytest.raises(rx.RadixfmtError):
-            calibration.calibrate(**wrong)

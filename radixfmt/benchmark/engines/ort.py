@@ -36,20 +36,31 @@ def run(
     clock: Clock,
     *,
     lowering: str,
+    compiled: bool = False,
 ) -> Ready:
-    """Return a session, its layers all of one lowering or, of "auto", as the planner chooses.
+    """Return a session, its layers all of one lowering or, of "auto", as it is exported.
+
+    `compiled` lets "auto" choose compiled operators, as a Session does that is given a network.
 
     A `tile` of None is the whole batch, none given is the Session's own.
     """
     from radixfmt.backends.device import resolve
     from radixfmt.backends.ort import Session
     from radixfmt.backends.precision import narrowed
+    from radixfmt.backends.runtime import has_kernels
     from radixfmt.export import export
 
     layout = config.get("layout", BATCH_MAJOR)
     target = resolve(settings.device)
     with clock("lower"):
-        exported = export(network, lowering=lowering, target=target, layout=layout)
+        exported = export(
+            network,
+            lowering=lowering,
+            target=target,
+            layout=layout,
+            compiled=compiled and has_kernels(target),
+            allow_dense=(compiled or lowering == "native") and has_kernels(target),
+        )
         model = narrowed(exported.model, settings.precision)
     with clock("build"):
         session = Session(
@@ -68,6 +79,9 @@ def run(
     return Ready(session.run, session.provider, names, bind, session.placement)
 
 
+engine("ort-session", configs=({},), cuda_configs=CUDA)(
+    partial(run, lowering="auto", compiled=True)
+)
 for name in ("auto", *lowering):
     configs = DENSE if name == "dense" else ({},)
     engine(f"ort-{name}", configs=configs, cuda_configs=CUDA)(partial(run, lowering=name))

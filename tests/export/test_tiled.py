@@ -1,0 +1,80 @@
+"""Deep networks of large batches run in tiles inside the model, whoever runs it."""
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from onnx.checker import check_model
+from onnx.reference import ReferenceEvaluator
+
+import radixfmt as rx
+from radixfmt.backends.parity import check
+from radixfmt.backends.scipy import reference
+from radixfmt.export import to_onnx
+
+ROWS = 128
+"""Of a tile of 1024 neurons."""
+
+
+@pytest.fixture(scope="module")
+def network():
+    systems = [[2] * 6] * 4
+    return rx.generate("radix-net", systems=systems, widths=[16] * 25, weights="he", bias=0.1)
+
+
+def ops(model):
+    return [node.op_type for node in model.graph.node]
+
+
+def samples(rows):
+    return np.random.default_rng(rows).standard_normal((rows, 1024)).astype(np.float32)
+
+
+def run(model, x):
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: x})[0]
+
+
+def test_every_number_of_rows_comes_back(network):
+    model = to_onnx(network)
+    assert "Scan" in ops(model)
+    check_model(model, full_check=True)
+    for rows in (0, 1, 2, ROWS - 1, ROWS, ROWS + 1, 3 * ROWS - 1, 3 * ROWS, 700):
+        x = samples(rows)
+        found = run(model, x)
+        assert found.shape == (rows, 1024)
+        if rows:
+            check(found, reference(network, x))
+
+
+@pytest.mark.parametrize("batch", [4 * ROWS, 4 * ROWS - 1])
+def test_a_fixed_batch(network, batch):
+    model = to_onnx(network, batch=batch)
+    assert ("Pad" in ops(model)) == bool(batch % ROWS)
+    assert ops(model).count("Scan") == 1
+    check(run(model, samples(batch)), reference(network, samples(batch)))
+
+
+def test_other_runtimes(network, openvino):
+    model = to_onnx(network)
+    x = samples(ROWS + 9)
+    check(ReferenceEvaluator(model).run(None, {"x": x})[0], reference(network, x))
+    check(openvino(model, x), reference(network, x))
+
+
+def test_no_tiles_where_they_would_not_pay(network):
+    few = rx.chain(list(network.layers)[:2], activation="Relu")
+    for model in (
+        to_onnx(few),  # two layers gain less at many rows than they lose at one
+        to_onnx(network, batch=ROWS),
+        to_onnx(network, target="cuda"),
+        to_onnx(network, layout="feature-major"),
+        to_onnx(network, lowering="native"),  # its operators cut batches themselves
+    ):
+        assert "Scan" not in ops(model)
+
+
+def test_layers_are_found_inside(network):
+    (scan,) = (node for node in to_onnx(network).graph.node if node.op_type == "Scan")
+    (body,) = (attribute.g for attribute in scan.attribute if attribute.name == "body")
+    names = {node.name.split("/")[0] for node in body.node}
+    assert {layer.name for layer in network.layers} <= names
