@@ -27,7 +27,6 @@ alone, in multiply-adds of a tile at full speed; measured with AVX-512."""
 SINGLE_CELL, SINGLE_GROUP, SINGLE_EDGE, SINGLE_OUTPUT = 5.4, 3700.0, 24.0, 340.0
 """The same for a batch of one sample, of which nothing fills a vector but weights."""
 
-
 LARGE, STRAIN = 1 << 18, 3.0
 """Cells of a group above which its cost grows so many times: its rows strain the nearest cache."""
 
