@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 import numpy as np
 import onnx  # noqa: TID253  mutants are made with it
+from native_mutant_convolutions import base_convolution
 from onnx import helper, numpy_helper  # noqa: TID253
 
 import radixfmt as rx
@@ -38,7 +39,12 @@ WEIGHTS = (np.float32, np.float32, np.float16, ml_dtypes.bfloat16, np.int8)
 
 
 def base(rng: np.random.Generator) -> onnx.ModelProto:
-    """Return a good model of one to three layers; one in five has layers without neurons."""
+    """Return a good model of a convolution, or of one to three layers.
+
+    One in five of the latter has layers without neurons.
+    """
+    if not rng.integers(4):
+        return base_convolution(rng)
     count = int(rng.integers(1, 4))
     widths = rng.integers(1, 40, count + 1)
     if not rng.integers(5):

@@ -6,6 +6,7 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from native_mutant_convolutions import convolved
 from onnx import helper, numpy_helper  # noqa: TID253  models are read with it
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def oracle(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.float64
         y = values[node.input[0]]
         if node.op_type == "SparseStack":
             y = _stack(y, arrays, given)
+        elif node.op_type == "SparseConv":
+            y = convolved(y, arrays, given)
         else:
             y = _layer(y, node.op_type == "BlockLinear", *arrays, given["min"], given["max"])
         values[node.output[0]] = y

@@ -24,14 +24,14 @@ export ASAN_OPTIONS=$options:detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 export PYTHONPATH="$folder"
 cd "$folder"
 # OpenVINO loads libraries in a way that AddressSanitizer forbids.
-"$python" -m pytest -q -p no:cacheprovider tests/native --deselect \
-    tests/native/test_native_operators.py::test_other_runtimes_run_the_definition
+"$python" -m pytest -q -p no:cacheprovider tests/native -k "not test_other_runtimes"
 # Of what is left at the end, none may be ours; a library that is still loaded has names.
 ASAN_OPTIONS=$options "$python" -c "
 import pytest
 from radixfmt import native
 native.instructions()
-pytest.main(['-q', '-p', 'no:cacheprovider', 'tests/native/test_native_hostile.py'])
+hostile = [f'tests/native/test_native_hostile{rest}.py' for rest in ('', '_convolutions')]
+pytest.main(['-q', '-p', 'no:cacheprovider', *hostile])
 " >leaks.txt 2>&1 || true
 grep "SUMMARY: AddressSanitizer: .* leaked" leaks.txt  # it did look
 if grep -B5 "radixfmt/native" leaks.txt; then

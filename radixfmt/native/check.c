@@ -50,8 +50,9 @@ static const char *check_rows(const rx_given *given, char *message) {
         for (; start < end; start++) {
             int64_t input = rx_index(&given->inputs, start);
             if (input <= before || input >= given->n_in)
-                REFUSE("inputs[%lld]: expected above %lld and below n_in = %lld, got %lld",
-                       LONG(start), LONG(before), LONG(given->n_in), LONG(input));
+                REFUSE("inputs[%lld]: expected above %lld and below %s = %lld, got %lld",
+                       LONG(start), LONG(before), given->width ? given->width : "n_in",
+                       LONG(given->n_in), LONG(input));
             before = input;
         }
     }

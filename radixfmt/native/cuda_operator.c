@@ -20,9 +20,10 @@ int rx_cuda_memory(const OrtCustomOp *op, size_t i) { return (void)op, i ? ON_TH
 OrtStatus *rx_cuda_create(const OrtCustomOp *op, OrtApi api, const OrtKernelInfo *info,
                           void **made) {
     char message[RX_MESSAGE];
-    rx_stack *stack = NULL;
-    OrtStatus *status = op->form->read(api, info, op->form->form, &stack);
+    void *read = NULL;
+    OrtStatus *status = op->form->read(api, info, op->form->form, &read);
     if (status) return status;
+    rx_stack *stack = read;
     rx_kernel *kernel = calloc(1, sizeof *kernel);
     if (!kernel) {
         rx_release(stack);

@@ -61,13 +61,16 @@ CONSTANTS = """
     axis = Constant <value = int64 {0}> ()
 """
 
-LINEAR_ENDS = """
-    scaled = Mul (product, scale)
-    sum = Add (scaled, bias)
+BOUNDS = """
     low = Constant <value_float: float = @min> ()
     high = Constant <value_float: float = @max> ()
     Y = Clip (sum, low, high)
 """
+
+LINEAR_ENDS = """
+    scaled = Mul (product, scale)
+    sum = Add (scaled, bias)
+""" + BOUNDS.lstrip("\n")
 
 LINEARS = {
     "SparseLinear": (
@@ -87,11 +90,42 @@ LINEARS = {
     ),
 }
 
+CONVOLUTION = (
+    CONSTANTS
+    + """
+    channels = Constant <value_int: int = @n_in> ()
+    groups = Constant <value_int: int = @group> ()
+    each = Div (channels, groups)
+    width = Reshape (each, one)
+    kernel = Constant <value_ints: ints = @kernel_shape> ()
+    taps = ReduceProd (kernel)
+    n_in = Mul (width, taps)
+"""
+    + ROWS.format(i="")
+    + """
+    column = Constant <value_ints = [-1, 1]> ()
+    factors = Reshape (scale, column)
+    scaled = Mul (matrix, factors)
+    whole = Concat <axis = 0> (n_out, width, kernel)
+    filters = Reshape <allowzero = 1> (scaled, whole)
+    sum = Conv <kernel_shape: ints = @kernel_shape, strides: ints = @strides, pads: ints = @pads,
+                dilations: ints = @dilations, group: int = @group> (X, filters, bias)
+"""
+    + BOUNDS
+)
+
 
 def linear_function(name: str) -> onnx.FunctionProto:
     """Return the definition of "SparseLinear" or "BlockLinear", the same in every model."""
     inputs, body = LINEARS[name]
     return _function(name, "n_in, min, max", inputs, body)
+
+
+def convolution_function() -> onnx.FunctionProto:
+    """Return the definition of "SparseConv", the same in every model."""
+    attributes = "n_in, kernel_shape, strides, pads, dilations, group, min, max"
+    inputs = "X, weights, inputs, pointers, bias, scale"
+    return _function("SparseConv", attributes, inputs, CONVOLUTION)
 
 
 def stack_function(layers: Sequence[Packed]) -> onnx.FunctionProto:

@@ -4,6 +4,17 @@
 
 #include "stack.h"
 
+/* Rows to be copied. Between those of `to`, anything may be written. */
+typedef struct {
+    const float *from;
+    float *to;
+    size_t rows, count;          /* rows of `count` values */
+    size_t stride, to_stride;    /* from row to row */
+    size_t step;                 /* between values of `from`; beyond 1, bounds are not looked at */
+    size_t from_ahead, to_ahead; /* how far behind each lies what is copied next; 0: none */
+    float low, high;             /* bounds of the values */
+} rx_rows;
+
 typedef struct {
     const char *name;
     int tile; /* samples per tile at most; lesser ones are halves, down to a vector */
@@ -15,6 +26,11 @@ typedef struct {
     void (*turn_in)(const float *x, size_t stride, size_t n, int rows, const uint32_t *slot,
                     float *out, int tile);
     void (*turn_out)(const float *x, size_t n, int rows, float *out, size_t stride, int tile);
+    /* sums[i] = bias + Σ over `taps` t of weights[t] · x[offsets[t] + i], for i below `count`; NULL
+       for bias adds to the sums that are there. Up to a vector more is read and written. */
+    void (*taps)(const float *x, const uint32_t *offsets, const float *weights, size_t taps,
+                 const float *bias, float *sums, size_t count);
+    void (*copy)(const rx_rows *rows);
 } rx_kernels;
 
 extern const rx_kernels rx_generic;

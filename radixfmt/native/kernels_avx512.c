@@ -11,6 +11,7 @@
 
 #define LANES 16
 #define TILE 64
+#define RUN 16
 #define TILES BLOCKS(UP_TO_8, 1) BLOCKS(UP_TO_8, 2) BLOCKS(UP_TO_4, 4) ROWS(1) ROWS(2) ROWS(4)
 #define KERNELS rx_avx512
 #define NAME "avx512"

@@ -274,4 +274,7 @@ static void turn_out(const float *x, size_t n, int rows, float *out, size_t stri
         for (int t = 0; t < rows; t++) out[t * stride + i] = x[i * tile + t];
 }
 
-const rx_kernels KERNELS = {NAME, TILE, layer_of_tile, layer_of_one, turn_in, turn_out};
+#include "convolution_body.h"
+
+const rx_kernels KERNELS = {NAME,    TILE,     layer_of_tile, layer_of_one,
+                            turn_in, turn_out, taps,          copy};

@@ -3,6 +3,7 @@
 
 #define LANES 4
 #define TILE 16
+#define RUN 8
 #define TILES BLOCKS(UP_TO_8, 1) BLOCKS(UP_TO_4, 2) BLOCKS(UP_TO_2, 4) ROWS(1) ROWS(2) ROWS(4)
 #define KERNELS rx_generic
 #define NAME "generic"

@@ -14,9 +14,8 @@ OrtStatus *rx_refuse(OrtApi api, const char *format, ...) {
     return CreateStatus(api)(ORT_INVALID_ARGUMENT, message);
 }
 
-/* A constant input: its elements, and its shape where one of `rank` is expected. */
-static OrtStatus *constant(OrtApi api, const OrtKernelInfo *info, size_t i, const char *name,
-                           size_t rank, rx_array *array, int64_t shape[]) {
+OrtStatus *rx_constant(OrtApi api, const OrtKernelInfo *info, size_t i, const char *name,
+                       size_t rank, rx_array *array, int64_t shape[]) {
     const OrtValue *value = NULL;
     OrtShape *made = NULL;
     int is_constant = 0;
@@ -39,7 +38,7 @@ static OrtStatus *constant(OrtApi api, const OrtKernelInfo *info, size_t i, cons
     return GetTensorMutableData(api)(value, (void **)&array->data);
 }
 
-static OrtStatus *checked(OrtApi api, const rx_given *given, int count, rx_stack **stack) {
+static OrtStatus *checked(OrtApi api, const rx_given *given, int count, void **stack) {
     char message[RX_MESSAGE];
     for (int i = 0; i < count; i++) {
         const char *wrong = rx_check(given + i, message);
@@ -51,24 +50,26 @@ static OrtStatus *checked(OrtApi api, const rx_given *given, int count, rx_stack
 }
 
 /* `SparseLinear` (form RX_ROWS) and `BlockLinear` (RX_BLOCKS). */
-OrtStatus *rx_read_layer(OrtApi api, const OrtKernelInfo *info, int form, rx_stack **stack) {
+OrtStatus *rx_read_layer(OrtApi api, const OrtKernelInfo *info, int form, void **stack) {
     rx_given given = {.form = form};
     int64_t shape[3], inputs[2];
     const int blocks = form == RX_BLOCKS;
     OrtStatus *status = KernelInfoGetAttribute_int64(api)(info, "n_in", &given.n_in);
     if (!status) status = KernelInfoGetAttribute_float(api)(info, "min", &given.low);
     if (!status) status = KernelInfoGetAttribute_float(api)(info, "max", &given.high);
-    if (!status) status = constant(api, info, 1, "weights", blocks ? 3 : 1, &given.weights, shape);
+    if (!status)
+        status = rx_constant(api, info, 1, "weights", blocks ? 3 : 1, &given.weights, shape);
     if (!status && blocks) given.groups = shape[0], given.m = shape[1], given.k = shape[2];
-    if (!status) status = constant(api, info, 2, "inputs", blocks ? 2 : 1, &given.inputs, inputs);
+    if (!status)
+        status = rx_constant(api, info, 2, "inputs", blocks ? 2 : 1, &given.inputs, inputs);
     if (!status && blocks && (inputs[0] != given.groups || inputs[1] != given.k))
         status = rx_refuse(api, "inputs: expected [%lld, %lld], got [%lld, %lld]",
                            (long long)given.groups, (long long)given.k, (long long)inputs[0],
                            (long long)inputs[1]);
     if (!status)
-        status = constant(api, info, 3, blocks ? "place" : "pointers", 1, &given.outputs, shape);
-    if (!status) status = constant(api, info, 4, "bias", 1, &given.bias, shape);
-    if (!status) status = constant(api, info, 5, "scale", 1, &given.scale, shape);
+        status = rx_constant(api, info, 3, blocks ? "place" : "pointers", 1, &given.outputs, shape);
+    if (!status) status = rx_constant(api, info, 4, "bias", 1, &given.bias, shape);
+    if (!status) status = rx_constant(api, info, 5, "scale", 1, &given.scale, shape);
     if (status) return status;
     given.n_out = given.bias.size;
     return checked(api, &given, 1, stack);
@@ -119,7 +120,7 @@ static int unpack(const int64_t row[RX_FIELDS], rx_packed *packed, rx_given *giv
 }
 
 static OrtStatus *unpacked(OrtApi api, const int64_t *rows, const float *low, const float *high,
-                           int count, int64_t n_in, rx_packed packed, rx_stack **stack) {
+                           int count, int64_t n_in, rx_packed packed, void **stack) {
     rx_given *given = calloc((size_t)count, sizeof *given);
     OrtStatus *status = given ? NULL : rx_refuse(api, "not enough memory");
     for (int i = 0; !status && i < count; i++) {
@@ -137,7 +138,7 @@ static OrtStatus *unpacked(OrtApi api, const int64_t *rows, const float *low, co
 }
 
 /* `SparseStack`. */
-OrtStatus *rx_read_stack(OrtApi api, const OrtKernelInfo *info, int form, rx_stack **stack) {
+OrtStatus *rx_read_stack(OrtApi api, const OrtKernelInfo *info, int form, void **stack) {
     (void)form;
     rx_packed packed;
     int64_t shape[1], n_in = 0, *rows = NULL;
@@ -147,10 +148,10 @@ OrtStatus *rx_read_stack(OrtApi api, const OrtKernelInfo *info, int form, rx_sta
     if (!status) status = KernelInfoGetAttributeArray_int64(api)(info, "layers", NULL, &fields);
     if (!status) status = KernelInfoGetAttributeArray_float(api)(info, "min", NULL, &lows);
     if (!status) status = KernelInfoGetAttributeArray_float(api)(info, "max", NULL, &highs);
-    if (!status) status = constant(api, info, 1, "weights", 1, &packed.weights, shape);
-    if (!status) status = constant(api, info, 2, "indices", 1, &packed.indices, shape);
-    if (!status) status = constant(api, info, 3, "bias", 1, &packed.bias, shape);
-    if (!status) status = constant(api, info, 4, "scale", 1, &packed.scale, shape);
+    if (!status) status = rx_constant(api, info, 1, "weights", 1, &packed.weights, shape);
+    if (!status) status = rx_constant(api, info, 2, "indices", 1, &packed.indices, shape);
+    if (!status) status = rx_constant(api, info, 3, "bias", 1, &packed.bias, shape);
+    if (!status) status = rx_constant(api, info, 4, "scale", 1, &packed.scale, shape);
     if (status) return status;
     if (packed.bias.type != RX_FLOAT || packed.scale.type != RX_FLOAT)
         return rx_refuse(api, "bias, scale: expected floats");

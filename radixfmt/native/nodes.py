@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from radixfmt.errors import ParameterError
 from radixfmt.native import DOMAIN, OPSET, VERSION
-from radixfmt.native.functions import check_body, linear_function, stack_function
+from radixfmt.native.functions import (
+    check_body,
+    convolution_function,
+    linear_function,
+    stack_function,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    from radixfmt.model.layer import ConvGeometry
     from radixfmt.native.packed import Packed
 
 IR_VERSION = 10
@@ -30,7 +37,8 @@ class Lowered(NamedTuple):
     """One node and what it needs.
 
     Attributes:
-        node: reads `x`, `[B, n_in]` float32, and writes `y`, `[B, n_out]`.
+        node: reads `x`, `[B, n_in]` float32, and writes `y`, `[B, n_out]`; those of a convolution
+            have the spatial axes as well.
         constants: initializers of the graph.
         function: the node's definition; a model holds one for each name.
     """
@@ -55,12 +63,51 @@ def linear(layer: Packed, x: str, y: str, scope: str, *, allow_dense: bool = Fal
     """
     if not allow_dense:
         check_body([layer])
-    last = "pointers" if layer.form == "rows" else "place"
-    arrays = {"weights": layer.weights, "inputs": layer.inputs, last: layer.outputs}
-    arrays |= {"bias": layer.bias, "scale": layer.scale}
     name = LINEAR[layer.form]
     attributes = {"n_in": layer.n_in, "min": float(layer.low), "max": float(layer.high)}
-    return _lowered(name, arrays, attributes, (x, y, scope), linear_function(name))
+    return _lowered(name, _arrays(layer), attributes, (x, y, scope), linear_function(name))
+
+
+def convolution(
+    layer: Packed,
+    geometry: ConvGeometry,
+    x: str,
+    y: str,
+    scope: str,
+    *,
+    allow_dense: bool = False,
+) -> Lowered:
+    """Return a convolution as a node of its own.
+
+    Args:
+        layer: in rows; its inputs are the cells of the kernel, channel by channel.
+        geometry: of the layer.
+        x: name of the tensor read, `[B, C, …]`.
+        y: name of the tensor made.
+        scope: name of the node, and prefix of its constants' names.
+        allow_dense: let the definition make filters as large as it likes.
+
+    Raises:
+        ParameterError: a layer in blocks, or one that cannot be of this geometry.
+        UnsupportedError: its weights would take too much memory elsewhere.
+    """
+    if layer.form != "rows":
+        raise ParameterError("convolution: expected a layer in rows")
+    geometry.check((layer.n_in, layer.n_out))
+    if not allow_dense:
+        check_body([layer])
+    attributes = {
+        "n_in": layer.n_in // prod(geometry.kernel_shape) * geometry.group,
+        "kernel_shape": geometry.kernel_shape,
+        "strides": geometry.strides,
+        "pads": geometry.pads,
+        "dilations": geometry.dilations,
+        "group": geometry.group,
+        "min": float(layer.low),
+        "max": float(layer.high),
+    }
+    arrays = _arrays(layer)
+    return _lowered("SparseConv", arrays, attributes, (x, y, scope), convolution_function())
 
 
 def stack(
@@ -104,6 +151,18 @@ def stack(
     return _lowered("SparseStack", arrays, attributes, (x, y, scope), stack_function(layers))
 
 
+def _arrays(layer: Packed) -> dict[str, NDArray[Any]]:
+    """Return a layer's constants in the order of the operators' inputs."""
+    last = "pointers" if layer.form == "rows" else "place"
+    return {
+        "weights": layer.weights,
+        "inputs": layer.inputs,
+        last: layer.outputs,
+        "bias": layer.bias,
+        "scale": layer.scale,
+    }
+
+
 def _fields(layer: Packed) -> list[int]:
     """Return a layer's row of the attribute `layers`."""
     sizes = (layer.weights.size, 0, 0) if layer.form == "rows" else layer.weights.shape
@@ -129,15 +188,25 @@ def _lowered(
     return Lowered(node, constants, function)
 
 
-def model_of(lowered: Sequence[Lowered], n_in: int, n_out: int) -> onnx.ModelProto:
-    """Return a model of these nodes alone, from `x`, `[B, n_in]`, to `y`, `[B, n_out]`."""
+def model_of(
+    lowered: Sequence[Lowered], n_in: int, n_out: int, *, rank: int = 0
+) -> onnx.ModelProto:
+    """Return a model of these nodes alone, from `x`, `[B, n_in]`, to `y`, `[B, n_out]`.
+
+    Args:
+        lowered: the nodes.
+        n_in: neurons or channels read.
+        n_out: made.
+        rank: number of spatial axes, whose sizes are open.
+    """
     from onnx import TensorProto, helper
 
+    read, made = ([f"{name}{axis}" for axis in range(rank)] for name in ("size", "places"))
     graph = helper.make_graph(
         [part.node for part in lowered],
         "native",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["B", n_in])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["B", n_out])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["B", n_in, *read])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["B", n_out, *made])],
         [constant for part in lowered for constant in part.constants],
     )
     return helper.make_model(

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "convolution.h"
 #include "kernels.h"
 #include "operator.h"
 
@@ -10,7 +11,8 @@
 
 typedef struct {
     OrtApi api;
-    rx_stack *stack;
+    const struct rx_form *form;
+    void *made;
 } rx_kernel;
 
 /* ONNX Runtime hands shapes to a function without the table of its API. */
@@ -31,8 +33,9 @@ static OrtStatus *create(const OrtCustomOp *op, OrtApi api, const OrtKernelInfo 
                          void **made) {
     rx_kernel *kernel = calloc(1, sizeof *kernel);
     if (!kernel) return rx_refuse(api, "not enough memory");
-    OrtStatus *status = op->form->read(api, info, op->form->form, &kernel->stack);
+    OrtStatus *status = op->form->read(api, info, op->form->form, &kernel->made);
     kernel->api = api;
+    kernel->form = op->form;
     if (status) free(kernel);
     else *made = kernel;
     return status;
@@ -40,87 +43,22 @@ static OrtStatus *create(const OrtCustomOp *op, OrtApi api, const OrtKernelInfo 
 
 static void destroy(void *made) {
     rx_kernel *kernel = made;
-    rx_release(kernel->stack);
+    kernel->form->release(kernel->made);
     free(kernel);
-}
-
-typedef struct {
-    OrtApi api;
-    OrtKernelContext *context;
-    OrtStatus *status;
-} rx_call;
-
-static void on_all_threads(void *context, void (*work)(void *, size_t), size_t count, void *data) {
-    rx_call *call = context;
-    call->status = KernelContext_ParallelFor(call->api)(call->context, work, count, 0, data);
-}
-
-OrtStatus *rx_read_tensors(OrtApi api, OrtKernelContext *context, uint32_t n_in, uint32_t n_out,
-                           rx_tensors *tensors) {
-    const OrtValue *x = NULL;
-    OrtValue *y = NULL;
-    OrtShape *shape = NULL;
-    size_t rank = 0;
-    int64_t sizes[2] = {0, 0};
-    OrtStatus *status = KernelContext_GetInput(api)(context, 0, &x);
-    if (!status) status = GetTensorTypeAndShape(api)(x, &shape);
-    if (status) return status;
-    status = GetDimensionsCount(api)(shape, &rank);
-    if (!status && rank == 2) status = GetDimensions(api)(shape, sizes, 2);
-    ReleaseShape(api)(shape);
-    if (status) return status;
-    if (rank != 2 || sizes[1] != n_in || sizes[0] < 0)
-        return rx_refuse(api, "X: expected [B, %u], got rank %d, [%lld, %lld]", n_in, (int)rank,
-                         (long long)sizes[0], (long long)sizes[1]);
-    sizes[1] = n_out;
-    tensors->batch = (size_t)sizes[0];
-    status = KernelContext_GetOutput(api)(context, 0, sizes, 2, &y);
-    if (!status) status = GetTensorMutableData(api)(x, (void **)&tensors->x);
-    if (!status) status = GetTensorMutableData(api)(y, (void **)&tensors->y);
-    return status;
 }
 
 static OrtStatus *compute(void *made, OrtKernelContext *context) {
     const rx_kernel *kernel = made;
-    OrtApi api = kernel->api;
-    rx_stack *stack = kernel->stack;
-    rx_tensors tensors;
-    OrtStatus *status = rx_read_tensors(api, context, stack->n_in, stack->n_out, &tensors);
-    if (status) return status;
-    rx_call call = {api, context, NULL};
-    const rx_pool pool = {on_all_threads, &call};
-    const int failed = rx_run(stack, tensors.x, tensors.y, tensors.batch, &pool);
-    if (call.status) return call.status;
-    return failed ? rx_refuse(api, "not enough memory for the activations") : NULL;
+    return kernel->form->compute(kernel->api, kernel->made, context);
 }
 
-/* Neurons of the output: the length of the bias, or of a stack the last layer's. */
-static int64_t width(const OrtCustomOp *op, OrtShapeInferContext *context) {
-    OrtApi api = the_api;
-    OrtStatus *status = NULL;
-    int64_t found = -1;
-    if (op->form->form >= 0) {
-        OrtShape *bias = NULL;
-        size_t rank = 0;
-        status = ShapeInferContext_GetInputTypeShape(api)(context, 4, &bias);
-        if (!status) status = GetDimensionsCount(api)(bias, &rank);
-        if (!status && rank == 1) status = GetDimensions(api)(bias, &found, 1);
-    } else {
-        const OrtOpAttr *layers = NULL;
-        size_t bytes = 0;
-        status = ShapeInferContext_GetAttribute(api)(context, "layers", &layers);
-        if (!status) {
-            OrtStatus *asked = ReadOpAttr(api)(layers, ORT_ATTRIBUTE_INTS, NULL, 0, &bytes);
-            if (asked) ReleaseStatus(api)(asked); /* it says how many, and complains of no room */
-            int64_t *rows = bytes >= RX_FIELDS * 8 ? malloc(bytes) : NULL;
-            if (rows) status = ReadOpAttr(api)(layers, ORT_ATTRIBUTE_INTS, rows, bytes, &bytes);
-            if (rows && !status) found = rows[bytes / 8 / RX_FIELDS * RX_FIELDS - RX_FIELDS + 1];
-            free(rows);
-        }
-    }
-    if (status) ReleaseStatus(api)(status);
-    return found < 0 || found > RX_LARGEST ? -1 : found;
+static void on_all_threads(void *context, void (*work)(void *, size_t), size_t count, void *data) {
+    rx_threads *threads = context;
+    threads->status =
+        KernelContext_ParallelFor(threads->api)(threads->context, work, count, 0, data);
 }
+
+rx_pool rx_pool_of(rx_threads *threads) { return (rx_pool){on_all_threads, threads}; }
 
 /* The kernel has the last word. ONNX Runtime takes an open size without a name for the size -1:
    a shape is told whole or not at all. */
@@ -128,26 +66,27 @@ static OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context) {
     OrtApi api = the_api;
     OrtShape *x = NULL, *y = NULL;
     size_t rank = 0;
-    int64_t sizes[2] = {-1, -1};
-    const char *names[2] = {"", ""};
+    int64_t sizes[RX_RANK] = {-1, -1, -1, -1, -1};
+    const char *names[RX_RANK] = {"", "", "", "", ""};
     OrtStatus *status = ShapeInferContext_GetInputTypeShape(api)(context, 0, &x);
     if (!status) status = GetDimensionsCount(api)(x, &rank);
-    if (!status && rank == 2) {
-        status = GetDimensions(api)(x, sizes, 2);
-        if (!status) status = GetSymbolicDimensions(api)(x, names, 2);
+    if (!status && rank <= RX_RANK) {
+        status = GetDimensions(api)(x, sizes, rank);
+        if (!status) status = GetSymbolicDimensions(api)(x, names, rank);
     }
     if (status) {
         ReleaseStatus(api)(status);
         return NULL;
     }
-    sizes[1] = width(op, context);
-    if (sizes[1] < 0 || (sizes[0] < 0 && !names[0][0])) return NULL;
-    names[1] = "";
+    if (rank > RX_RANK || !op->form->shape(api, op->form->form, context, rank, sizes, names))
+        return NULL;
+    for (size_t i = 0; i < rank; i++)
+        if (sizes[i] < 0 && !names[i][0]) return NULL;
     status = CreateTensorTypeAndShapeInfo(api)(&y);
     if (status) return status;
     status = SetTensorElementType(api)(y, RX_FLOAT);
-    if (!status) status = SetDimensions(api)(y, sizes, 2);
-    if (!status) status = SetSymbolicDimensions(api)(y, names, 2);
+    if (!status) status = SetDimensions(api)(y, sizes, rank);
+    if (!status) status = SetSymbolicDimensions(api)(y, names, rank);
     if (!status) status = ShapeInferContext_SetOutputTypeShape(api)(context, 0, y);
     ReleaseShape(api)(y);
     return status;
@@ -167,13 +106,22 @@ static OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context) {
     OPERATOR(FORM, rx_cuda_provider, rx_cuda_memory, rx_cuda_create, rx_cuda_compute,             \
              rx_cuda_destroy)
 
+static void release_stack(void *made) { rx_release(made); }
+static void release_convolution(void *made) { rx_conv_release(made); }
+
+#define STACK release_stack, rx_compute_stack, rx_shape_stack
+#define CONVOLUTION release_convolution, rx_compute_convolution, rx_shape_convolution
+
 static const struct rx_form forms[] = {
-    {"SparseLinear", RX_ROWS, 6, rx_read_layer},
-    {"BlockLinear", RX_BLOCKS, 6, rx_read_layer},
-    {"SparseStack", -1, 5, rx_read_stack},
+    {"SparseLinear", RX_ROWS, 6, rx_read_layer, STACK},
+    {"BlockLinear", RX_BLOCKS, 6, rx_read_layer, STACK},
+    {"SparseStack", -1, 5, rx_read_stack, STACK},
+    {"SparseConv", -1, 6, rx_read_convolution, CONVOLUTION},
 };
-const OrtCustomOp rx_operators[RX_OPERATORS] = {CPU(forms),  CPU(forms + 1),  CPU(forms + 2),
-                                                CUDA(forms), CUDA(forms + 1), CUDA(forms + 2)};
+const OrtCustomOp rx_operators[RX_OPERATORS] = {
+    CPU(forms),  CPU(forms + 1),  CPU(forms + 2),  CPU(forms + 3),
+    CUDA(forms), CUDA(forms + 1), CUDA(forms + 2),
+};
 
 /* What ONNX Runtime looks for in a library of operators. The domain lives as long as the
    process. */

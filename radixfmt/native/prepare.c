@@ -39,15 +39,8 @@ float rx_value(const rx_array *array, int64_t i) {
     }
 }
 
-static float scale_of(const rx_given *given, int64_t output) {
+float rx_scale(const rx_given *given, int64_t output) {
     return rx_value(&given->scale, given->scale.size == 1 ? 0 : output);
-}
-
-/* Return room for `count` elements, from a cache line on. */
-static void *room(size_t count, size_t size) {
-    void *made = NULL;
-    size_t bytes = (count * size + 63) / 64 * 64;
-    return posix_memalign(&made, 64, bytes ? bytes : 64) ? NULL : made;
 }
 
 typedef struct {
@@ -66,13 +59,13 @@ static int by_readers(const void *one, const void *other) {
    because rows at a distance of a power of two would share few places in the cache. */
 static uint32_t *slots(const rx_given *reader) {
     const int64_t n = reader->n_in;
-    uint32_t *slot = room((size_t)n, sizeof *slot);
+    uint32_t *slot = rx_room((size_t)n, sizeof *slot);
     if (!slot) return NULL;
     if (reader->form != RX_BLOCKS) {
         for (int64_t i = 0; i < n; i++) slot[i] = (uint32_t)i;
         return slot;
     }
-    rx_read *read = room((size_t)n, sizeof *read);
+    rx_read *read = rx_room((size_t)n, sizeof *read);
     if (!read) return free(slot), NULL;
     for (int64_t i = 0; i < n; i++) read[i] = (rx_read){UINT32_MAX, (uint32_t)i, 0};
     for (int64_t i = 0; i < reader->groups * reader->k; i++) {
@@ -102,16 +95,16 @@ static int by_slot(const void *one, const void *other) {
 static int make_rows(rx_layer *layer, const rx_given *given, const uint32_t *in,
                      const uint32_t *out) {
     const size_t n = layer->n_out, edges = (size_t)given->inputs.size;
-    layer->starts = room(n + 1, 4);
-    layer->inputs = room(edges, 4);
-    layer->outputs = room(n, 4);
-    layer->weights = room(edges, 4);
-    layer->bias = room(n, 4);
+    layer->starts = rx_room(n + 1, 4);
+    layer->inputs = rx_room(edges, 4);
+    layer->outputs = rx_room(n, 4);
+    layer->weights = rx_room(edges, 4);
+    layer->bias = rx_room(n, 4);
     if (!layer->starts || !layer->inputs || !layer->outputs || !layer->weights || !layer->bias)
         return 0;
     layer->starts[0] = 0;
     for (size_t o = 0; o < n; o++) {
-        const float scale = scale_of(given, (int64_t)o);
+        const float scale = rx_scale(given, (int64_t)o);
         layer->starts[o + 1] = (uint32_t)rx_index(&given->outputs, (int64_t)o + 1);
         layer->outputs[o] = SLOT(out, o);
         layer->bias[o] = rx_value(&given->bias, (int64_t)o);
@@ -127,12 +120,12 @@ static int make_blocks(rx_layer *layer, const rx_given *given, const uint32_t *i
                        const uint32_t *out) {
     const size_t groups = layer->groups, m = layer->m, k = layer->k, n = layer->n_out;
     const size_t rows = groups * m;
-    float *scale = room(rows, 4);
-    rx_cell *order = room(k, sizeof *order);
-    layer->inputs = room(groups * k, 4);
-    layer->outputs = room(rows, 4);
-    layer->weights = room(rows * k, 4);
-    layer->bias = room(rows, 4);
+    float *scale = rx_room(rows, 4);
+    rx_cell *order = rx_room(k, sizeof *order);
+    layer->inputs = rx_room(groups * k, 4);
+    layer->outputs = rx_room(rows, 4);
+    layer->weights = rx_room(rows * k, 4);
+    layer->bias = rx_room(rows, 4);
     const int made =
         scale && order && layer->inputs && layer->outputs && layer->weights && layer->bias;
     if (made) {
@@ -144,7 +137,7 @@ static int make_blocks(rx_layer *layer, const rx_given *given, const uint32_t *i
             const size_t place = (size_t)rx_index(&given->outputs, (int64_t)o);
             layer->outputs[place] = SLOT(out, o);
             layer->bias[place] = rx_value(&given->bias, (int64_t)o);
-            scale[place] = scale_of(given, (int64_t)o);
+            scale[place] = rx_scale(given, (int64_t)o);
         }
         for (size_t g = 0; g < groups; g++) {
             for (size_t i = 0; i < k; i++) {
@@ -219,12 +212,7 @@ void rx_release(rx_stack *stack) {
         free(layer->weights);
         free(layer->bias);
     }
-    while (stack->free) {
-        rx_buffer *buffer = stack->free;
-        stack->free = buffer->next;
-        free(buffer->floats);
-        free(buffer);
-    }
+    rx_drop(&stack->buffers);
     free(stack->layers);
     free(stack->first);
     free(stack);

@@ -29,38 +29,6 @@ const rx_kernels *rx_best(void) {
     return found;
 }
 
-static void lock(rx_stack *stack) {
-    while (__atomic_exchange_n(&stack->lock, 1, __ATOMIC_ACQUIRE)) {
-    }
-}
-
-static void unlock(rx_stack *stack) { __atomic_store_n(&stack->lock, 0, __ATOMIC_RELEASE); }
-
-/* Return a buffer of at least so many floats, one that was given back where there is one. */
-static rx_buffer *take(rx_stack *stack, size_t floats) {
-    const size_t bytes = (floats * 4 + 63) / 64 * 64;
-    lock(stack);
-    rx_buffer *buffer = stack->free;
-    if (buffer) stack->free = buffer->next;
-    unlock(stack);
-    if (!buffer && !(buffer = calloc(1, sizeof *buffer))) return NULL;
-    if (buffer->bytes < bytes) {
-        void *made = NULL;
-        free(buffer->floats);
-        if (posix_memalign(&made, 64, bytes)) return free(buffer), NULL;
-        buffer->floats = made;
-        buffer->bytes = bytes;
-    }
-    return buffer;
-}
-
-static void give(rx_stack *stack, rx_buffer *buffer) {
-    lock(stack);
-    buffer->next = stack->free;
-    stack->free = buffer;
-    unlock(stack);
-}
-
 typedef struct {
     rx_stack *stack;
     const rx_kernels *kernels;
@@ -75,6 +43,12 @@ static size_t half_of(const rx_stack *stack, size_t tile) {
     return (((size_t)stack->widest + 1) * tile + 15) / 16 * 16 + 16 * 5;
 }
 
+void rx_each(const rx_pool *pool, void (*work)(void *, size_t), size_t count, void *data) {
+    if (count > 1 && pool) pool->each(pool->context, work, count, data);
+    else
+        for (size_t i = 0; i < count; i++) work(data, i);
+}
+
 static void work(void *data, size_t i) {
     rx_call *call = data;
     rx_stack *stack = call->stack;
@@ -83,7 +57,7 @@ static void work(void *data, size_t i) {
     size_t used = tile; /* a short tile at the end is computed as the shortest that holds it */
     while (used > SMALLEST && used / 2 >= rows) used /= 2;
     const size_t half = half_of(stack, used);
-    rx_buffer *buffer = take(stack, 2 * half);
+    rx_buffer *buffer = rx_take(&stack->buffers, 2 * half);
     if (!buffer) {
         __atomic_store_n(&call->failed, 1, __ATOMIC_RELAXED);
         return;
@@ -113,16 +87,10 @@ static void work(void *data, size_t i) {
         }
         call->kernels->turn_out(x, n_out, (int)rows, out, n_out, (int)used);
     }
-    give(stack, buffer);
-}
-
-static void one_by_one(void *context, void (*work)(void *, size_t), size_t count, void *data) {
-    (void)context;
-    for (size_t i = 0; i < count; i++) work(data, i);
+    rx_give(&stack->buffers, buffer);
 }
 
 int rx_run(rx_stack *stack, const float *x, float *y, size_t batch, const rx_pool *pool) {
-    static const rx_pool alone = {one_by_one, NULL};
     if (batch == 0 || stack->n_out == 0) return 0;
     const rx_kernels *kernels = rx_best();
     size_t tile = (size_t)kernels->tile;
@@ -132,7 +100,6 @@ int rx_run(rx_stack *stack, const float *x, float *y, size_t batch, const rx_poo
     if (batch <= (stack->rows ? 1 : FEW)) tile = 1;
     rx_call call = {stack, kernels, x, y, batch, tile, 0};
     const size_t count = (batch + tile - 1) / tile;
-    if (count == 1 || !pool) pool = &alone;
-    pool->each(pool->context, work, count, &call);
+    rx_each(pool, work, count, &call);
     return call.failed ? -1 : 0;
 }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buffers.h"
+
 #define RX_ROWS 0   /* each output has inputs of its own (CSR by output) */
 #define RX_BLOCKS 1 /* groups of m outputs share k inputs */
 
@@ -24,6 +26,7 @@ typedef struct {
 /* One layer as the model gives it. */
 typedef struct {
     int form;
+    const char *width; /* what n_in is called in the model; NULL: n_in */
     int64_t n_in, n_out;
     int64_t groups, m, k; /* blocks */
     rx_array weights;     /* rows: [edges]; blocks: [groups, m, k] */
@@ -48,20 +51,13 @@ typedef struct {
     float low, high;
 } rx_layer;
 
-typedef struct rx_buffer {
-    struct rx_buffer *next;
-    size_t bytes;
-    float *floats;
-} rx_buffer;
-
 typedef struct {
     int count;
     rx_layer *layers;
     uint32_t n_in, n_out, widest;
     uint32_t *first; /* slot of each input; NULL: its own number */
     int rows;        /* layers of rows, in which one sample alone is slow */
-    int lock;
-    rx_buffer *free; /* buffers that no call uses now */
+    rx_buffers buffers;
 } rx_stack;
 
 /* Runs `work(data, i)` for i below `count`, in any order and on any thread. */
@@ -69,6 +65,9 @@ typedef struct {
     void (*each)(void *context, void (*work)(void *data, size_t i), size_t count, void *data);
     void *context;
 } rx_pool;
+
+/* The same, here and now where there is no pool or little to do. */
+void rx_each(const rx_pool *pool, void (*work)(void *, size_t), size_t count, void *data);
 
 /* Return NULL, or what is wrong with the layer; n_in and n_out have been settled by then. */
 const char *rx_check(const rx_given *given, char message[RX_MESSAGE]);
@@ -82,5 +81,8 @@ int rx_run(rx_stack *stack, const float *x, float *y, size_t batch, const rx_poo
 
 int64_t rx_index(const rx_array *array, int64_t i);
 float rx_value(const rx_array *array, int64_t i);
+
+/* The scale of an output, which may be all outputs'. */
+float rx_scale(const rx_given *given, int64_t output);
 
 #endif
