@@ -31,10 +31,12 @@ class Cause(NamedTuple):
         why: for a person; empty for most convolutions, of which all stand apart.
         size: of the spatial axes that a convolution reads, None where one is open; None if their
             number is not known.
+        float32: whether that is what it reads.
     """
 
     why: str
     size: tuple[int | None, ...] | None = None
+    float32: bool = True
 
 
 def reasons(
@@ -72,11 +74,13 @@ def reasons(
             why = f"its input is {kind} in a model of {dtype}: dense MatMul"
         else:
             continue
-        found.setdefault(node.layer, Cause(why, _spatial(source)))
+        found.setdefault(node.layer, Cause(why, _spatial(source), kind == np.float32))
     return found
 
 
-def estimate(layer: Layer, cause: Cause, setting: Setting, wanted: str) -> tuple[str, Estimate]:
+def estimate(
+    layer: Layer, cause: Cause, setting: Setting, wanted: str, *, compiled: bool = False
+) -> tuple[str, Estimate]:
     """Return the lowering of a layer that stands apart, and its estimate.
 
     Args:
@@ -84,9 +88,13 @@ def estimate(layer: Layer, cause: Cause, setting: Setting, wanted: str) -> tuple
         cause: why it stands apart.
         setting: batch, target and costs.
         wanted: "auto", or the name of a lowering; `dense` stands in for what cannot be had.
+        compiled: let "auto" choose compiled operators, which take float32.
     """
     if layer.geometry is not None:
-        name, found = choose(layer, cause.size, setting, wanted)
+        if wanted == "native" and not cause.float32:
+            wanted = "dense"
+        compiled = compiled and cause.float32
+        name, found = choose(layer, cause.size, setting, wanted, compiled=compiled)
     else:
         name, offer = "dense", lowering["dense"]().estimate(layer.pattern, setting)
         assert offer is not None  # noqa: S101  dense expresses every pattern

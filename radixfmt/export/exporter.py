@@ -110,9 +110,10 @@ def export(
         reserved=[v.name for v in (*network.inputs, *network.outputs)] + list(network.tensors),
     )
     fusible = {
-        i
+        i: not plans[node.layer].apart
         for i, node in enumerate(nodes)
-        if node.layer is not None and plans[node.layer].fuses and node.inputs[0] not in deep
+        if node.layer is not None and plans[node.layer].fuses
+        if plans[node.layer].apart or node.inputs[0] not in deep
     }
     walk = Walk(network, layers, plans, types, graph, layout, passes(network, nodes, fusible))
     for i, node in enumerate(nodes):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from radixfmt.native.nodes import linear, stack
+from radixfmt.native.nodes import convolution, linear, stack
 from radixfmt.native.packed import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from radixfmt.export.graph import GraphBuilder
     from radixfmt.export.planner import Plan
@@ -44,13 +44,13 @@ class Pass(NamedTuple):
     result: str
 
 
-def passes(network: Network, nodes: Sequence[Node], members: Container[int]) -> list[Pass]:
+def passes(network: Network, nodes: Sequence[Node], members: Mapping[int, bool]) -> list[Pass]:
     """Return the longest passes.
 
     Args:
         network: any network.
         nodes: its graph, producers first.
-        members: nodes, by index, that are layers to take part.
+        members: nodes, by index, that are layers to take part: whether with other layers.
     """
     uses = Counter(name for node in nodes for name in node.inputs)
     uses.update(value.name for value in network.outputs)
@@ -65,7 +65,7 @@ def passes(network: Network, nodes: Sequence[Node], members: Container[int]) -> 
         i: int | None = first
         while i is not None:
             node = nodes[i]
-            if i in members:
+            if i == first or (members.get(i) and members[first]):
                 assert node.layer is not None  # noqa: S101  members are layers
                 layers.append(Bounded(node.layer))
             else:
@@ -117,9 +117,15 @@ def emit(
         name = graph.unique(f"{scope}/stack")
         graph.call(stack(packed, x, name, scope, allow_dense=True), packed)
         return name
-    for layer, wanted in zip(packed, names, strict=True):
-        name = graph.unique(f"{wanted}/linear")
-        graph.call(linear(layer, x, name, wanted, allow_dense=True), [layer])
+    for member, layer, wanted in zip(found.members, packed, names, strict=True):
+        geometry = layers[member.layer].geometry
+        if geometry is None:
+            name = graph.unique(f"{wanted}/linear")
+            made = linear(layer, x, name, wanted, allow_dense=True)
+        else:
+            name = graph.unique(f"{wanted}/conv")
+            made = convolution(layer, geometry, x, name, wanted, allow_dense=True)
+        graph.call(made, [layer])
         x = name
     return x
 

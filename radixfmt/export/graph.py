@@ -255,4 +255,5 @@ class GraphBuilder:
 
 def _content(array: NDArray[Any]) -> bytes:
     """Return what tells an array from others of its type and shape."""
-    return sha256(np.ascontiguousarray(array).data).digest()
+    plain = np.ascontiguousarray(array).reshape(-1).view(np.uint8)  # bfloat16 has no buffer
+    return sha256(plain.data).digest()

@@ -49,8 +49,8 @@ class Plan(NamedTuple):
 
     @property
     def fuses(self) -> bool:
-        """Whether one operator makes this layer with what comes before and after it."""
-        return not self.apart and COMPILED in lowering.facts(self.lowering)
+        """Whether a compiled operator makes this layer, with what comes before and after it."""
+        return self.lowering in lowering and COMPILED in lowering.facts(self.lowering)
 
 
 class _Offer(NamedTuple):
@@ -111,7 +111,7 @@ def plan(
             why = offers[i][name].estimate.why + _rivals(offers[i], name)
             plans.setdefault(i, Plan(name, form, offers[i][name].estimate, why))
     for i, cause in apart.items():
-        name, found = estimate_apart(layers[i], cause, setting, wanted)
+        name, found = estimate_apart(layers[i], cause, setting, wanted, compiled=compiled)
         plans[i] = Plan(name, BATCH_MAJOR, found, found.why, apart=True)
     return [plans[i] for i in range(len(layers))]
 

@@ -108,7 +108,7 @@ def network(layer, *sizes):
 def forced(net, name, target="cpu"):
     """Return the export in which every convolution has one form, as far as it can."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(apart, "choose", lambda *given: choose(*given[:-1], name))
+        patch.setattr(apart, "choose", lambda *given, **_: choose(*given[:-1], name))
         return export(net, target=target)
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from small_graphs import conv, run, sparse
+from small_graphs import network as images
 
 import radixfmt as rx
 from radixfmt import native
@@ -110,3 +112,23 @@ def test_definitions_that_fill_memory_are_refused(monkeypatch):
     with pytest.raises(UnsupportedError, match="27648 so far"):
         to_onnx(made, lowering="native")
     to_onnx(made, lowering="native", allow_dense=True)
+
+
+def test_convolutions_with_their_bounds():
+    places = {"strides": (1, 1), "pads": (1, 1, 1, 1), "dilations": (1, 1)}
+    shapes = ((8, 3, 3, 3), (8, 8, 3, 3))
+    layers = [conv(f"conv{i}", sparse(shape, seed=i), **places) for i, shape in enumerate(shapes)]
+    nodes = [
+        rx.Node("SparseConv", ("x",), ("a",), layer=0),
+        rx.Node("Relu", ("a",), ("b",)),
+        rx.Node("SparseConv", ("b",), ("c",), layer=1),
+        rx.Node("Clip", ("c", "", "most"), ("y",)),
+    ]
+    most = {"most": np.float32(1)}
+    net = images(layers, nodes, [("x", ("B", 3, 9, 9))], [("y", ("B", 8, 9, 9))], most)
+    ops = [node.op_type for node in to_onnx(net, lowering="native").graph.node]
+    assert ops == ["SparseConv", "SparseConv"]
+    run(net, np.random.default_rng(0).random((2, 3, 9, 9), np.float32), lowering="native")
+    # of an image of any size, and on CUDA, nothing is known
+    net = images(layers, nodes, [("x", ("B", 3, "H", "W"))], [("y", ("B", 8, "H", "W"))], most)
+    assert export(net, lowering="native").layers[0].lowering == "dense"

@@ -31,6 +31,7 @@ class Case:
         taps: for each axis the taps that a kernel needs, `range(first, last + 1, step)`.
         places: outputs per channel and sample.
         area: inputs per channel and sample.
+        size: of the input's spatial axes; None where one is open.
         setting: batch, target and costs.
     """
 
@@ -40,6 +41,7 @@ class Case:
     taps: tuple[range, ...]
     places: int
     area: int
+    size: tuple[int, ...] | None
     setting: Setting
 
     @property
@@ -84,12 +86,11 @@ def case_of(layer: Layer, size: Sequence[int | None] | None, setting: Setting) -
         _needed(used.reshape(geometry.kernel_shape), axis, geometry)
         for axis in range(len(geometry.kernel_shape))
     )
-    if size is None or None in size:
-        places = area = PLACES
-    else:
-        area = prod(n for n in size if n is not None)
-        places = prod(_windows(n, axis, geometry) for axis, n in enumerate(size) if n is not None)
-    return Case(layer, geometry, pairs, taps, places, area, setting)
+    known = tuple(n for n in size or () if n is not None)
+    if len(known) < len(geometry.kernel_shape):
+        return Case(layer, geometry, pairs, taps, PLACES, PLACES, None, setting)
+    places = prod(_windows(n, axis, geometry) for axis, n in enumerate(known))
+    return Case(layer, geometry, pairs, taps, places, prod(known), known, setting)
 
 
 def _needed(used: NDArray[np.bool_], axis: int, geometry: ConvGeometry) -> range:

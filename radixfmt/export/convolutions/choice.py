@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 DENSE = "dense"
 
 WORTH = 0.85
-"""Share of another form's seconds that one with Gathers may take: by default, onnxruntime has a
-blocked layout that goes from Conv to Conv, and a Gather interrupts it."""
+"""Share of another form's seconds that one with Gathers, or a compiled one, may take: by default,
+onnxruntime has a blocked layout that goes from Conv to Conv, which these interrupt."""
 
 LARGEST = 2**33
 """Bytes of a convolution's weights, zeros included."""
@@ -29,7 +29,12 @@ MEANT = {"blocked": "grouped"}
 
 
 def choose(
-    layer: Layer, size: Sequence[int | None] | None, setting: Setting, wanted: str
+    layer: Layer,
+    size: Sequence[int | None] | None,
+    setting: Setting,
+    wanted: str,
+    *,
+    compiled: bool = False,
 ) -> tuple[str, Estimate]:
     """Return the name of a way to express a convolution, and its estimate.
 
@@ -39,6 +44,7 @@ def choose(
         setting: batch, target and costs.
         wanted: "auto", or the name of a lowering; `dense` stands in for one that convolutions do
             not have, and says so.
+        compiled: let "auto" choose a compiled operator.
 
     Raises:
         UnsupportedError: a layer too large for any Conv.
@@ -62,7 +68,8 @@ def choose(
     offers = {DENSE: dense}
     for name in convolution:
         # cuDNN's grouped convolutions are slow
-        if name not in offers and (setting.target == "cpu" or name != "grouped"):
+        slow = setting.target == "cuda" and name == "grouped"
+        if name not in offers and not slow and (compiled or not convolution.facts(name)):
             offer = convolution[name](case)
             if offer is not None:
                 offers[name] = offer
@@ -79,5 +86,6 @@ def choose(
 
 def _weighed(offer: Estimate, case: Case) -> float:
     """Return the seconds by which forms are compared."""
-    moves = offer.form.gathered(case.channels) or offer.form.restored
+    form = offer.form
+    moves = form is None or form.gathered(case.channels) or form.restored
     return offer.seconds / WORTH if moves else offer.seconds
