@@ -139,6 +139,11 @@ def transformer() -> nn.Module:
     return encoder
 
 
+def encoder_block() -> nn.Module:
+    """Return one encoder layer of a usual size, for sequences of 256 values per token."""
+    return nn.TransformerEncoderLayer(256, 4, 1024, dropout=0.0, batch_first=True)
+
+
 class Gpt(nn.Module):
     """One block of a language model: embeddings, causal attention, an MLP, a head."""
 

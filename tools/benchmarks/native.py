@@ -7,7 +7,8 @@ Networks have He-normal weights and Relu. Everything in a case runs in turns in 
 thread, and the processor time of that thread counts, so that others on the machine disturb little;
 ratios are medians over the rounds' own ratios. Dense stacks and CSR take layers enough to leave the
 cache, and are compared by time per layer. `peak` is the share of the multiply-adds that the vector
-units can do at most, measured in the same round.
+units can do at most, `cache` that of the bytes they can read of the second-level cache, both
+measured in the same round: what a layer has to read and write there is counted by `traffic`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import onnxruntime as ort  # noqa: TID253  what is measured runs in it
@@ -36,9 +37,11 @@ from radixfmt.native.choice import chosen
 from radixfmt.native.nodes import model_of, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    from radixfmt.native.packed import Packed
 
 ROUNDS = 11
 LEAST = 0.03
@@ -46,6 +49,17 @@ LEAST = 0.03
 
 TILE = 256
 """Samples that scipy and blocked graphs get at a time, so that they stay in the cache."""
+
+
+SAMPLES = 64
+"""Of a tile of the kernels."""
+
+
+class Peak(NamedTuple):
+    """What the machine can do: multiply-adds and bytes per second."""
+
+    multiply: Any
+    read: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +142,10 @@ def session(model: bytes, *, registered: bool = False, threads: int = 1) -> Any:
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def engines(case: Case, samples: NDArray[np.float32]) -> dict[str, tuple[Callable[[], Any], int]]:
+def engines(
+    case: Case, samples: NDArray[np.float32], packed: Sequence[Packed]
+) -> dict[str, tuple[Callable[[], Any], int]]:
     """Return what is measured, and how many layers each runs."""
-    whole = case.network(case.layers)
-    packed = [chosen(layer, low=0) for layer in whole.layers]
     made = model_of([stack(packed, "x", "y", "stack")], packed[0].n_in, packed[-1].n_out)
     ours = session(made.SerializeToString(), registered=True)
     found: dict[str, tuple[Callable[[], Any], int]] = {
@@ -165,15 +179,30 @@ def engines(case: Case, samples: NDArray[np.float32]) -> dict[str, tuple[Callabl
     return found
 
 
-def measure(name: str, case: Case, peak: Callable[[], float]) -> dict[str, Any]:
+def traffic(layers: Sequence[Packed]) -> float:
+    """Return the bytes per edge and sample that cross the second-level cache, of large batches.
+
+    A group's inputs are read once, a row's with every edge; outputs are written and turned into the
+    next layer's inputs; weights and indices are read once for a tile of samples.
+    """
+    found = 0
+    for layer in layers:
+        read = layer.inputs.size
+        once = layer.weights.nbytes + layer.inputs.nbytes
+        found += 4 * read + 8 * layer.n_out + once / SAMPLES
+    return found / sum(layer.weights.size for layer in layers)
+
+
+def measure(name: str, case: Case, peak: Peak) -> dict[str, Any]:
     """Return what one case took."""
     rng = np.random.default_rng(1)
     network = case.network(case.layers)
     x = rng.random((case.batch, network.headers[0][1][0]), np.float32)
     edges = sum(layer.pattern.nnz for layer in network.layers) * case.batch
-    running = engines(case, x)
+    packed = [chosen(layer, low=0) for layer in network.layers]
+    running = engines(case, x, packed)
     times: dict[str, list[float]] = {key: [] for key in running}
-    peaks = []
+    peaks, reads = [], []
     repeats = {}
     for key, (run, _) in running.items():
         run()
@@ -181,7 +210,8 @@ def measure(name: str, case: Case, peak: Callable[[], float]) -> dict[str, Any]:
         run()
         repeats[key] = max(1, int(LEAST / max(time.thread_time() - began, 1e-6)))
     for _ in range(ROUNDS):
-        peaks.append(peak())
+        peaks.append(peak.multiply())
+        reads.append(peak.read())
         for key, (run, layers) in running.items():
             began = time.thread_time()
             for _ in range(repeats[key]):
@@ -196,6 +226,8 @@ def measure(name: str, case: Case, peak: Callable[[], float]) -> dict[str, Any]:
         "edges_per_second": statistics.median(rate),
         "microseconds_per_layer": 1e6 * statistics.median(ours),
         "peak": statistics.median(a / b for a, b in zip(rate, peaks, strict=True)),
+        "cache": traffic(packed)
+        * statistics.median(a / b for a, b in zip(rate, reads, strict=True)),
         "times": {
             key: statistics.median(a / b for a, b in zip(other, ours, strict=True))
             for key, other in times.items()
@@ -217,8 +249,10 @@ def main() -> int:
         source = Path(__file__).with_name("fma_peak.c")
         compiler = shutil.which("cc") or "cc"
         subprocess.run([compiler, "-O3", "-shared", "-fPIC", "-o", library, source], check=True)
-        peak = getattr(ctypes.CDLL(str(library)), native.instructions() or "avx2")
-        peak.restype = ctypes.c_double
+        name = native.instructions() or "avx2"
+        peak = Peak(*(getattr(ctypes.CDLL(str(library)), f) for f in (name, f"{name}_read")))
+        for function in peak:
+            function.restype = ctypes.c_double
         found = []
         for name in arguments.only or CASES:
             result = measure(name, CASES[name], peak)
@@ -226,7 +260,8 @@ def main() -> int:
             ratios = ", ".join(f"{value:.1f}x {key}" for key, value in result["times"].items())
             print(
                 f"{name:<22} {result['microseconds_per_layer']:9.1f} us/layer "
-                f"{result['edges_per_second'] / 1e9:6.1f} Ge/s {result['peak']:4.0%} of peak  "
+                f"{result['edges_per_second'] / 1e9:6.1f} Ge/s {result['peak']:4.0%} of peak, "
+                f"{result['cache']:4.0%} of cache  "
                 f"{ratios}{'  MISSED ' + ' '.join(result['missed']) if result['missed'] else ''}",
                 flush=True,
             )
