@@ -57,7 +57,7 @@ def measured(
         ):
             turns = list(zip(workers, steady, strict=True))
             # the first of a round can be some percent slower: no engine is always first
-            for worker, taken in turns[:: 1 if len(steady[0]) % 2 else -1]:
+            for worker, taken in turns[:: -1 if len(steady[0]) % 2 else 1]:
                 taken.append(worker.run())
                 step()
         results = []
