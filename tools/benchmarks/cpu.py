@@ -6,7 +6,8 @@
 Networks have He-normal weights and Relu, or the Graph Challenge's own. In a case everything runs in
 turns, each in a process of its own with the best of its tilings; a ratio is the median over the
 rounds' own ratios. Dense stacks of 120 layers of 4096 neurons would need 8 GB of weights: there all
-engines run the same 16 layers. All cases take about 10 minutes on two cores.
+engines run the same 16 layers. The last two cases want the compiled operators. All take about 15
+minutes on two cores.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from radixfmt.model.network import Network
 
 LEAST_ROUNDS = 9
-OURS, DENSE, SCIPY = "ort-auto", "ort-dense", "scipy"
+OURS, DENSE, SCIPY, COMPILED = "ort-auto", "ort-dense", "scipy", "ort-native"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,12 @@ CASES = (
          (("stock-auto", "stock-dense", 5),)),
     Case("stock-4096", f"4096 neurons, 16 of 120 layers; {WHOLE}", LARGE, 2, 4096, STOCK,
          (("stock-auto", "stock-dense", 18),)),
+    Case("compiled", "compiled operators, 1024 neurons, 120 layers", SMALL, 20, 4096,
+         (Run(COMPILED, COMPILED), Run(OURS, OURS), Run(DENSE, DENSE)),
+         ((COMPILED, DENSE, 28), (COMPILED, OURS, 2))),
+    Case("compiled-two-threads", "compiled operators, 1024 neurons, 120 layers", SMALL, 20, 4096,
+         (Run("2 threads", COMPILED, 2), Run("1 thread", COMPILED)),
+         (("2 threads", "1 thread", 1.8),)),
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Ways to express a layer in ONNX, one file each: a class without state, found by its name.
 
-`@lowering(name, auto=True)` lets the planner choose it unasked; without, it is used only by name.
+`@lowering(name, auto=True)` lets the planner choose it unasked; `compiled=True` does so where
+compiled operators are known to run the model; without, it is used only by name.
 """
 
 from __future__ import annotations
