@@ -1,8 +1,8 @@
 """Ways to express a sparse convolution in ONNX, one file each: a function found by its name.
 
-All but the compiled one are one Conv, between a Gather of input channels and a Gather that puts the
-filters where they belong; both are left out where nothing has to move. A way says which channels, filters
-and kernel taps take part and in which groups (a `Form`), and what that costs.
+All but the compiled one are one Conv, between a Gather of input channels and a Gather that puts
+the filters where they belong; both are left out where nothing has to move. A way says which
+channels, filters and kernel taps take part and in which groups (a `Form`), and what that costs.
 """
 
 from __future__ import annotations
