@@ -30,6 +30,9 @@ DENSE_TILE = 4096
 
 LEAST_TILE = 32
 
+WHOLE = 2**31
+"""Rows of a tile where compiled operators cut tiles of their own: as many as a thread gets."""
+
 NO_GRAPH = -1
 """The number onnxruntime gives to runs that are not recorded."""
 
@@ -38,8 +41,9 @@ def fitting_tile(kind: str, width: int, lowering: str | None) -> int:
     """Return how many rows to run at a time, on "cpu" or "cuda", of a model lowered so."""
     if kind == "cuda":
         return cuda_tile(width, dense=lowering == "dense")
-    # dense layers are bound by their weights, compiled ones cut tiles of their own
-    return MOST if lowering in ("dense", "native") else tile_for(width)
+    if lowering == "native":
+        return WHOLE
+    return MOST if lowering == "dense" else tile_for(width)  # that is bound by its weights
 
 
 def cuda_tile(width: int, *, dense: bool) -> int:
