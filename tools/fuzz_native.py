@@ -26,7 +26,7 @@ import numpy as np
 import onnx  # noqa: TID253  mutants are made with it
 import onnxruntime as ort  # noqa: TID253
 from native_mutants import NOTHING, base, lie, mutate, samples
-from native_oracle import oracle
+from native_oracle import constants_read, oracle
 from onnx import numpy_helper  # noqa: TID253
 
 from radixfmt import native
@@ -133,7 +133,7 @@ def _without(
 def _extreme(model: onnx.ModelProto, x: NDArray[np.float32]) -> bool:
     """Return whether float32 may become infinite, or zero, where float64 does not."""
     floats = [np.nan_to_num(x.astype(np.float64), posinf=0, neginf=0)]
-    floats += [numpy_helper.to_array(c).astype(np.float64) for c in model.graph.initializer]
+    floats += [constant.astype(np.float64) for constant in constants_read(model).values()]
     for node in model.graph.node:
         for attribute in node.attribute:
             floats.append(np.array([attribute.f, *attribute.floats]))

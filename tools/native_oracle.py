@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def constants_read(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
+    """Return the constants that nodes read; the others may say of themselves what they like."""
+    read = {name for node in model.graph.node for name in node.input}
+    return {c.name: numpy_helper.to_array(c) for c in model.graph.initializer if c.name in read}
+
+
 def oracle(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return what the model's arrays say, in float64; index errors are raised."""
-    constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
+    constants = constants_read(model)
     values: dict[str, NDArray[np.float64]] = {"x": x.astype(np.float64)}
     for node in model.graph.node:
         if node.op_type == "Identity":

@@ -23,8 +23,9 @@ options=allocator_may_return_null=1
 export ASAN_OPTIONS=$options:detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 export PYTHONPATH="$folder"
 cd "$folder"
-# OpenVINO loads libraries in a way that AddressSanitizer forbids.
-"$python" -m pytest -q -p no:cacheprovider tests/native -k "not test_other_runtimes"
+# OpenVINO and NVRTC load libraries in a way that AddressSanitizer forbids.
+"$python" -m pytest -q -p no:cacheprovider tests/native \
+    -k "not test_other_runtimes and not the_kernels_compile and not asks_nvrtc"
 # Of what is left at the end, none may be ours; a library that is still loaded has names.
 ASAN_OPTIONS=$options "$python" -c "
 import pytest
