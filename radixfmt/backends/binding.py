@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radixfmt.backends.device import l2_bytes, onnxruntime
-from radixfmt.backends.runtime import ELEMENTS
+from radixfmt.backends.runtime import ELEMENTS, has_kernels
 from radixfmt.backends.samples import tiles
 from radixfmt.errors import UnsupportedError
 from radixfmt.export.tiled import MOST, tile_for
@@ -41,7 +41,7 @@ def fitting_tile(kind: str, width: int, lowering: str | None) -> int:
     """Return how many rows to run at a time, on "cpu" or "cuda", of a model lowered so."""
     if kind == "cuda":
         return cuda_tile(width, dense=lowering == "dense")
-    if lowering == "native":
+    if lowering == "native" and has_kernels(kind):
         return WHOLE
     return MOST if lowering == "dense" else tile_for(width)  # that is bound by its weights
 

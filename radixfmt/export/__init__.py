@@ -27,7 +27,9 @@ def to_onnx(
     allow_dense: bool = False,
     costs: Costs | None = None,
 ) -> onnx.ModelProto:
-    """Return `network` as an ONNX model of standard operators (opset 21, IR 10).
+    """Return `network` as an ONNX model (opset 21, IR 10).
+
+    It is of standard operators; those of the lowering "native" are defined by such ones in it.
 
     Args:
         network: with weights.
@@ -35,7 +37,7 @@ def to_onnx(
         target: "cpu" or "cuda": what the model will run on.
         batch: rows of every run, or None to leave the batch open.
         layout: "batch-major", [B, n] → [B, m], or "feature-major", [n, B] → [m, B].
-        allow_dense: let sparse initializers be as large as they like once they are loaded.
+        allow_dense: let what a runtime makes dense when it loads the model be as large as it likes.
         costs: what work costs where the model will run; None for the target's built-in ones.
 
     Raises:

@@ -121,7 +121,7 @@ def export(
         _check_memory(graph.constant_bytes)
         _check_expanded(graph, allow_dense=allow_dense)
     walk.finish()
-    if rows and not graph.functions:  # which cut batches themselves
+    if rows:
         tile(graph, network, rows, batch)
     choices = tuple(
         Choice(layer.name, p.lowering, p.why) for layer, p in zip(layers, plans, strict=True)

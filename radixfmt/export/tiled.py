@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from radixfmt.export.accepts import element_type
 from radixfmt.export.graph import FEATURE_MAJOR
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def in_tiles(
 
     Tiles are planned for: of a large batch another lowering may be best than of a tile of it. Of an
     open batch, what is gained at the largest one that counts is held against what is lost at the
-    least. CUDA records no graph of a Scan, and its caches hold more.
+    least. CUDA records no graph of a Scan, and its caches hold more; compiled operators cut tiles
+    of their own.
 
     Args:
         network: whose rows are independent.
@@ -65,16 +67,18 @@ def in_tiles(
         return plans, None
     widths = [int(value.shape[1]) for value in ends if isinstance(value.shape[1], int)]
     rows = tile_for(max(max(shape) for _, shape in network.headers))
-    size = -(-setting.batch // -(-setting.batch // rows))
-    inside = plans if setting.others else planned(setting._replace(batch=size))
+    if not setting.others and setting.batch <= rows:
+        return plans, None
+    inner = setting  # an open batch is planned for about a tile anyhow
+    if not setting.others:
+        inner = setting._replace(batch=-(-setting.batch // -(-setting.batch // rows)))
+    inside = plans if inner is setting else planned(inner)
 
     def gain(batch: int) -> float:
         """Return how many times as fast tiles are."""
         tiles = -(-batch // rows)
-        whole = _seconds(plans, setting, widths, setting.batch, batch)
-        first = setting.batch if setting.others else size
-        each = _seconds(inside, setting, widths, first, -(-batch // tiles))
-        return whole / (tiles * each + SCAN)
+        each = _seconds(inside, inner, widths, -(-batch // tiles))
+        return _seconds(plans, setting, widths, batch) / (tiles * each + SCAN)
 
     most, least = (gain(of((setting.batch, *setting.others))) for of in (max, min))
     if most * least > 1 and least >= KEPT:
@@ -82,14 +86,12 @@ def in_tiles(
     return plans, None
 
 
-def _seconds(
-    plans: Sequence[Plan], setting: Setting, widths: Sequence[int], planned: int, batch: int
-) -> float:
-    """Return what layers, and turns at both ends, cost at another batch than planned for."""
+def _seconds(plans: Sequence[Plan], setting: Setting, widths: Sequence[int], batch: int) -> float:
+    """Return what layers, and turns at both ends, cost at another batch than the setting's."""
     ends = zip((plans[0], plans[-1]), widths, strict=True)
     turned = [width for p, width in ends if p.layout == FEATURE_MAJOR]
     return sum(setting.costs.turn(width, batch) for width in turned) + sum(
-        p.estimate.at(batch) if p.estimate.at else p.estimate.seconds * batch / planned
+        p.estimate.at(batch) if p.estimate.at else p.estimate.seconds * batch / setting.batch
         for p in plans
     )
 
@@ -108,12 +110,11 @@ def tile(graph: GraphBuilder, network: Network, rows: int, batch: int | None) ->
     x, y = network.inputs[0], network.outputs[0]
     widths = [int(value.shape[1]) for value in (x, y)]
     inner = [graph.unique(f"tile/{value.name}") for value in (x, y)]
-    open_size = graph.unique("rows")
     ends = []
     for value, name, width in zip((x, y), inner, widths, strict=True):
         graph.rename(value.name, name)
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(value.dtype))
-        ends.append(helper.make_tensor_value_info(name, kind, [open_size, width]))
+        kind = helper.np_dtype_to_tensor_dtype(element_type(value.name, value.dtype))
+        ends.append(helper.make_tensor_value_info(name, kind, [None, width]))
     body = helper.make_graph(list(graph.nodes), "tile", ends[:1], ends[1:])
     del graph.nodes[:]
     filled, shapes, end = (

@@ -8,6 +8,7 @@ from small_graphs import network as images
 
 import radixfmt as rx
 from radixfmt import native
+from radixfmt.backends import binding, ort
 from radixfmt.backends.ort import Session
 from radixfmt.backends.scipy import reference
 from radixfmt.errors import UnsupportedError
@@ -104,6 +105,19 @@ def test_only_a_session_chooses_it_unasked():
     with Session(made, device="cpu") as session:
         kept = session._session.get_modelmeta().custom_metadata_map["radixfmt.lowering"]
     assert kept == "native"
+
+
+@compiled
+def test_without_kernels_a_session_cuts_tiles(monkeypatch):
+    model = to_onnx(rx.chain([layer("only", 512, 512)]), lowering="native")
+    monkeypatch.setattr(ort.Session, "_call", lambda _, x: rows.append(len(x)) or x)
+    x = np.zeros((700, 512), np.float32)
+    for kernels, wanted in ((True, [700]), (False, [256, 256, 188])):
+        monkeypatch.setattr(binding, "has_kernels", lambda _, there=kernels: there)
+        rows = []
+        with Session(model, device="cpu", threads=1) as session:
+            session.run(x)
+        assert rows == wanted
 
 
 def test_definitions_that_fill_memory_are_refused(monkeypatch):

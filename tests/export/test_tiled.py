@@ -78,3 +78,13 @@ def test_layers_are_found_inside(network):
     (body,) = (attribute.g for attribute in scan.attribute if attribute.name == "body")
     names = {node.name.split("/")[0] for node in body.node}
     assert {layer.name for layer in network.layers} <= names
+
+
+def test_bfloat16_ends_become_float32_inside_too(network):
+    first, last = (
+        rx.Value(value.name, value.shape, "bfloat16")
+        for value in (*network.inputs, *network.outputs)
+    )
+    model = to_onnx(rx.Network(network.layers, network.graph, (first,), (last,), network.tensors))
+    assert "Scan" in ops(model)
+    check(run(model, samples(5)), reference(network, samples(5)))

@@ -3,4 +3,4 @@
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent)]  # small_convolutions
+sys.path[:0] = [str(Path(__file__).parent)]  # native_cases, small_convolutions

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from native_cases import drawn
 
 import radixfmt as rx
 
@@ -24,14 +25,7 @@ def layer(shape, filters, channels, rng, *, density=0.2, dtype=np.float32):
     indptr = np.concatenate([[0], np.bincount(columns, minlength=filters).cumsum()])
     pattern = rx.Pattern.explicit((mask[0].size, filters), indptr, rows)
     dense = np.zeros((filters, mask[0].size))
-    if dtype == np.int8:
-        codes = rng.integers(-128, 128, pattern.nnz).astype(np.int8)
-        scale = rng.uniform(0.01, 0.02, filters).astype(np.float32)
-        weights = rx.Quantized(codes, scale, np.zeros(1, np.int8))
-        dense[columns, rows] = codes * scale.astype(np.float64)[columns]
-    else:
-        weights = rng.normal(size=pattern.nnz).astype(dtype)
-        dense[columns, rows] = weights.astype(np.float64)
+    weights, dense[columns, rows] = drawn(columns, filters, rng, dtype)
     bias = rng.normal(size=filters).astype(np.float32)
     made = rx.Layer("conv", pattern, weights, bias=bias, kind="conv", geometry=shape)
     return made, dense.reshape(mask.shape)

@@ -1,8 +1,5 @@
 """Sparse convolutions: kernel and definition agree with float64, and with each other."""
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
 
@@ -13,6 +10,7 @@ import onnxruntime as ort
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from native_cases import holds_on
 from onnx.inliner import inline_local_functions
 from onnx.reference import ReferenceEvaluator
 from small_convolutions import convolved, geometry, layer
@@ -197,43 +195,14 @@ def test_the_kernel_is_what_runs_and_knows_its_shape(tmp_path):
     assert [node.op_type for node in kept] == ["SparseConv"] * 2
 
 
-SCRIPT = """
-import sys
-import numpy as np, onnxruntime as ort
-from radixfmt import native
-options = ort.SessionOptions()
-native.register(options)
-made = ort.InferenceSession(sys.argv[1], options)
-print(native.instructions())
-for side in (1, 6, 23):
-    x = np.load(sys.argv[2])[:, :, :side, :side]
-    found = made.run(None, {"x": np.ascontiguousarray(x)})[0]
-    np.testing.assert_allclose(found, np.load(f"{sys.argv[3]}{side}.npy"), 1e-4, 1e-4)
-"""
-
-
 @compiled
 @pytest.mark.parametrize("instructions", ["generic", "avx2", "avx512"])
 def test_every_instruction_set(tmp_path, instructions):
     rng = np.random.default_rng(3)
     made, wanted = example(rng)
     x = rng.normal(size=(9, 3, 23, 23)).astype(np.float32)
-    onnx.save(made, tmp_path / "model.onnx")
-    np.save(tmp_path / "x.npy", x)
-    for side in (1, 6, 23):
-        np.save(tmp_path / f"y{side}.npy", wanted(x[:, :, :side, :side]))
-    files = [str(tmp_path / name) for name in ("model.onnx", "x.npy", "y")]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *files],
-        env=os.environ | {"RADIXFMT_NATIVE_ISA": instructions},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    used = done.stdout.strip()
-    if used != instructions:
-        pytest.skip(f"this machine has {used}, not {instructions}")
+    parts = [np.ascontiguousarray(x[:, :, :side, :side]) for side in (1, 6, 23)]
+    holds_on(instructions, made, [(part, wanted(part)) for part in parts], tmp_path)
 
 
 @compiled

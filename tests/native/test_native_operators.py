@@ -1,8 +1,5 @@
 """Compiled kernels and the operators' own definitions agree with float64, and with each other."""
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import ml_dtypes
@@ -12,6 +9,7 @@ import onnxruntime as ort
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from native_cases import drawn, holds_on
 from onnx.inliner import inline_local_functions
 from onnx.reference import ReferenceEvaluator
 
@@ -49,14 +47,7 @@ def layer(kind, n_in, n_out, rng, dtype=np.float32, name="layer"):
     indptr = np.concatenate([[0], np.cumsum(mask.sum(0))])
     pattern = rx.Pattern.explicit((n_in, n_out), indptr, rows)
     matrix = np.zeros((n_in, n_out))
-    if dtype == np.int8:
-        codes = rng.integers(-128, 128, pattern.nnz).astype(np.int8)
-        scale = rng.uniform(0.01, 0.02, n_out).astype(np.float32)
-        weights = rx.Quantized(codes, scale, np.zeros(1, np.int8))
-        matrix[rows, columns] = codes * scale.astype(np.float64)[columns]
-    else:
-        weights = rng.normal(size=pattern.nnz).astype(dtype)
-        matrix[rows, columns] = weights.astype(np.float64)
+    weights, matrix[rows, columns] = drawn(columns, n_out, rng, dtype)
     return rx.Layer(name, pattern, weights, bias=rng.normal(size=n_out).astype(np.float32)), matrix
 
 
@@ -194,42 +185,15 @@ def test_the_kernel_is_what_runs_and_knows_its_shape(tmp_path):
     assert [node.op_type for node in kept] == ["SparseStack"]
 
 
-SCRIPT = """
-import sys
-import numpy as np, onnxruntime as ort
-from radixfmt import native
-options = ort.SessionOptions()
-native.register(options)
-made = ort.InferenceSession(sys.argv[1], options)
-print(native.instructions())
-for batch in (1, 2, 70):
-    x = np.load(sys.argv[2])[:batch]
-    found, wanted = made.run(None, {"x": x})[0], np.load(sys.argv[3])[:batch]
-    np.testing.assert_allclose(found, wanted, 1e-4, 1e-4)
-"""
-
-
 @compiled
 @pytest.mark.parametrize("instructions", ["generic", "avx2", "avx512"])
 def test_every_instruction_set(tmp_path, instructions):
     rng = np.random.default_rng(3)
     model, (one, low), (other, high) = two_layers(rng)
     x = rng.normal(size=(70, 90)).astype(np.float32)
-    onnx.save(model, tmp_path / "model.onnx")
-    np.save(tmp_path / "x.npy", x)
-    np.save(tmp_path / "y.npy", np.maximum(x @ one + low, 0) @ other + high)
-    files = [str(tmp_path / name) for name in ("model.onnx", "x.npy", "y.npy")]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *files],
-        env=os.environ | {"RADIXFMT_NATIVE_ISA": instructions},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    used = done.stdout.strip()
-    if used != instructions:
-        pytest.skip(f"this machine has {used}, not {instructions}")
+    y = np.maximum(x @ one + low, 0) @ other + high
+    cases = [(x[:batch], y[:batch]) for batch in (1, 2, 70)]
+    holds_on(instructions, model, cases, tmp_path)
 
 
 def test_no_numbers_and_infinities_stay_what_they_are():

@@ -21,13 +21,6 @@ FINDING_KEYS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def good(tmp_path_factory, small):
-    path = tmp_path_factory.mktemp("good") / "net.rx.h5"
-    rx.write(path, small, storage="explicit")
-    return path
-
-
 @pytest.fixture
 def bad(good, tmp_path):
     path = tmp_path / "bad.rx.h5"
