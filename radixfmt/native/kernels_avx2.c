@@ -16,7 +16,7 @@ static inline float quarter_sum(__m128 four) {
 #define LANES 8
 #define TILE 16
 #define RUN 12
-#define TILES BLOCKS(UP_TO_8, 1) BLOCKS(UP_TO_4, 2) BLOCKS(UP_TO_2, 4) ROWS(1) ROWS(2) ROWS(4)
+#define TILES BLOCKS(UP_TO_8, 1) BLOCKS(UP_TO_6, 2) BLOCKS(UP_TO_2, 4) ROWS(1) ROWS(2) ROWS(4)
 #define KERNELS rx_avx2
 #define NAME "avx2"
 #define gathered(x, at) ((vec)_mm256_i32gather_ps((x), _mm256_loadu_si256((const void *)(at)), 4))

@@ -12,7 +12,7 @@
 #define LANES 16
 #define TILE 64
 #define RUN 16
-#define TILES BLOCKS(UP_TO_8, 1) BLOCKS(UP_TO_8, 2) BLOCKS(UP_TO_4, 4) ROWS(1) ROWS(2) ROWS(4)
+#define TILES BLOCKS(UP_TO_8, 1) BLOCKS(UP_TO_8, 2) BLOCKS(UP_TO_6, 4) ROWS(1) ROWS(2) ROWS(4)
 #define KERNELS rx_avx512
 #define NAME "avx512"
 #define gathered(x, at) ((vec)_mm512_i32gather_ps(_mm512_loadu_si512(at), (x), 4))

@@ -40,8 +40,7 @@ INLINE float bounded_one(float value, float low, float high) {
 
 #define ZERO(o, v) vec sum##o##v = {0};
 #define PART(o, v) const vec part##v = load(row + v * LANES);
-#define ADD(o, v) sum##o##v += weight##o * part##v;
-#define WEIGHT(F, o) const vec weight##o = all(w[o]);
+#define ADD(o, v) sum##o##v += weight * part##v;
 #define BIAS(o, v) vec sum##o##v = all(bias[o]);
 #define STORE(o, v)                                                                               \
     store(y + outputs[o] * tile + v * LANES, bounded(sum##o##v, layer->low, layer->high));
@@ -49,6 +48,13 @@ INLINE float bounded_one(float value, float low, float high) {
 /* Groups, over vectors of samples, by which weights are fetched ahead: a processor's own
    prefetching stops at the end of a page. */
 #define AHEAD 8
+
+/* A weight is fetched when its sums are due: all at once would leave fewer registers for sums. */
+#define TERM(V, o)                                                                                \
+    {                                                                                             \
+        const vec weight = all(w[o]);                                                             \
+        V(ADD, o)                                                                                 \
+    }
 
 /* MO outputs of one group by NV vectors of samples. */
 #define BLOCK(MO, NV)                                                                             \
@@ -61,8 +67,7 @@ INLINE float bounded_one(float value, float low, float high) {
             const float *row = x + inputs[i] * tile;                                              \
             VECTORS_##NV(PART, )                                                                  \
             __builtin_prefetch(w + AHEAD / NV * m * k);                                           \
-            OUTPUTS_##MO(WEIGHT, )                                                                \
-            OUTPUTS_##MO(VECTORS_##NV, ADD)                                                       \
+            OUTPUTS_##MO(TERM, VECTORS_##NV)                                                      \
         }                                                                                         \
         OUTPUTS_##MO(VECTORS_##NV, STORE)                                                         \
     }

@@ -6,7 +6,7 @@
 
 #define SMALLEST 16               /* samples of the smallest tile */
 #define NARROW 32                 /* of the smallest one that still makes good use of weights */
-#define CACHE ((size_t)1 << 19)   /* bytes that the activations of a layer should stay below */
+#define CACHE ((size_t)1 << 20)   /* bytes that the activations of a layer should stay below */
 #define FEW 3                     /* samples up to which each is computed alone, in blocks */
 
 const rx_kernels *rx_best(void) {
