@@ -17,7 +17,7 @@ from radixfmt.errors import UnsupportedError
 from radixfmt.export.tiled import MOST, tile_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,16 +33,23 @@ LEAST_TILE = 32
 WHOLE = 2**31
 """Rows of a tile where compiled operators cut tiles of their own: as many as a thread gets."""
 
+TILED = 4096
+"""Rows of a tile where the model cuts tiles of its own: it copies samples and results once, whole.
+"""
+
 NO_GRAPH = -1
 """The number onnxruntime gives to runs that are not recorded."""
 
 
-def fitting_tile(kind: str, width: int, lowering: str | None) -> int:
-    """Return how many rows to run at a time, on "cpu" or "cuda", of a model lowered so."""
+def fitting_tile(kind: str, width: int, metadata: Mapping[str, str]) -> int:
+    """Return how many rows to run at a time, on "cpu" or "cuda", of a model with this metadata."""
+    lowering = metadata.get("radixfmt.lowering")
     if kind == "cuda":
         return cuda_tile(width, dense=lowering == "dense")
     if lowering == "native" and has_kernels(kind):
         return WHOLE
+    if "radixfmt.tile" in metadata:
+        return TILED
     return MOST if lowering == "dense" else tile_for(width)  # that is bound by its weights
 
 

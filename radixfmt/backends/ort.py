@@ -91,7 +91,7 @@ class Session:
         self._input = self._inputs[0]
         metadata = self._session.get_modelmeta().custom_metadata_map
         width = next((n for n in reversed(self._input.shape) if isinstance(n, int)), 1)
-        self._tile = tile or fitting_tile(kind, width, metadata.get("radixfmt.lowering"))
+        self._tile = tile or fitting_tile(kind, width, metadata)
         self._axis = 1 if metadata.get("radixfmt.layout") == "feature-major" else 0
         # tiles of one size only: the model's, or that of the recorded run
         sizes = self._input.shape[self._axis : self._axis + 1]

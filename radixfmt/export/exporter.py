@@ -133,7 +133,7 @@ def export(
         "topology_digest": found.topology,
         "layout": layout,
         "rows": "independent" if by_row else "together",
-    }
+    } | ({"tile": str(rows)} if rows else {})
     _sign(model, network, choices, more)
     check(model)
     return Exported(model, choices)

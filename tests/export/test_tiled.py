@@ -54,6 +54,36 @@ def test_a_fixed_batch(network, batch):
     check(run(model, samples(batch)), reference(network, samples(batch)))
 
 
+def test_a_session_leaves_tiles_to_the_model(network):
+    model = to_onnx(network)
+    kept = {p.key: p.value for p in model.metadata_props}
+    assert kept["radixfmt.tile"] == str(ROWS)
+    x = samples(5 * ROWS + 1)
+    called = []
+    for threads in (1, 2):
+        session = rx.Session(model, device="cpu", threads=threads)
+        feed = session._feed
+        session._feed = lambda feeds, feed=feed: called.append(len(feeds["x"])) or feed(feeds)
+        check(session.run(x), reference(network, x))
+    assert called[0] == len(x)
+    assert len(called) == 3, "one piece for each thread"
+
+
+def test_rows_that_depend_on_each_other_stay_together(network):
+    softmax = rx.Node("Softmax", network.graph[-1].outputs, ("shares",), {"axis": 0})
+    (y,) = network.outputs
+    mixed = rx.Network(
+        network.layers,
+        (*network.graph, softmax),
+        network.inputs,
+        (rx.Value("shares", y.shape),),
+        network.tensors,
+    )
+    model = to_onnx(mixed, batch=4 * ROWS)
+    assert "Scan" not in ops(model)
+    np.testing.assert_allclose(run(model, samples(4 * ROWS)).sum(0), 1, rtol=1e-4)
+
+
 def test_other_runtimes(network, openvino):
     model = to_onnx(network)
     x = samples(ROWS + 9)
