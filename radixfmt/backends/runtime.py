@@ -126,7 +126,7 @@ def start(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    native.register(options)
+    native.register(options, tf32=tf32)
     if profile is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)

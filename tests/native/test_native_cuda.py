@@ -18,9 +18,9 @@ from radixfmt.native.packed import pack
 
 HERE = Path(__file__).parent
 NATIVE = HERE.parents[1] / "radixfmt" / "native"
-SOURCES = [NATIVE / "cuda" / "layer.h", NATIVE / "cuda" / "kernels.cu"]
+SOURCES = [NATIVE / "cuda" / n for n in ("layer.h", "samples.cu", "tensor.cu", "kernels.cu")]
 
-KERNELS = 7
+KERNELS = 9
 
 
 class Program:

@@ -6,6 +6,11 @@ typedef struct {
 } rx_edge;
 
 typedef struct {
+    unsigned output; /* slot; n_out: nobody's */
+    float bias;
+} rx_end;
+
+typedef struct {
     int blocks; /* 0: each output has edges of its own; 1: groups of m outputs share k inputs */
     unsigned n_out;
     unsigned groups, m, k;   /* blocks; m is a multiple of 8, or 4 */
@@ -16,4 +21,10 @@ typedef struct {
     const unsigned *outputs; /* slots; rows: [n_out]; blocks: [groups][m], n_out: nobody's */
     const float *bias;       /* beside outputs */
     float low, high;
+    /* The same blocks for tensor cores; see tensor.cu. */
+    unsigned items, steps;  /* of 16 outputs, of 16 inputs; no items: there are no such blocks */
+    const float *fragments; /* TF32 [items][steps][2][32 lanes][4] */
+    const unsigned *slots;  /* [items][steps][4 lanes][4] */
+    const rx_end *ends;     /* [items][16] */
+    int rounds;             /* tensor cores read the outputs: they are rounded */
 } rx_cuda_layer;

@@ -1,0 +1,99 @@
+/* Blocks as tensor cores take them; see cuda/tensor.cu. */
+#include <string.h>
+
+#include "cuda_piece.h"
+
+#define STEP 16 /* outputs of an item, and inputs of a step */
+#define WARP 32
+
+static size_t steps_of(size_t count) { return (count + STEP - 1) / STEP; }
+
+/* Where weights would fill less than half of the steps, tensor cores win nothing. */
+double rx_tensor_work(const rx_layer *layer) {
+    if (layer->form != RX_BLOCKS) return 0;
+    const double m = (double)steps_of(layer->m) * STEP, k = (double)steps_of(layer->k) * STEP;
+    return 2.0 * layer->m * layer->k < m * k ? 0 : layer->groups * m * k;
+}
+
+/* To the nearest number with 10 bits of mantissa, away from zero between two; as cvt.rna. */
+static float tf32(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    const uint32_t magnitude = bits & 0x7fffffff;
+    if (magnitude > 0x7f800000) bits |= 0x400000; /* NaN stays NaN */
+    else bits += 0x1000;
+    bits &= ~(uint32_t)0x1fff;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+/* Order the inputs of a group so that each four of them share no bank of shared memory: slots of
+   one parity that differ modulo 8, as long as there are such. */
+static void order(const uint32_t *slots, size_t k, uint32_t *ordered) {
+    size_t left[8] = {0}, at[8] = {0}, parity = 0;
+    for (size_t i = 0; i < k; i++) left[slots[i] % 8]++;
+    for (size_t i = 0; i < k; i++) {
+        size_t most = 0;
+        for (size_t r = 1; r < 8; r++)
+            if (left[r] > left[most]) most = r;
+        if (i % 4 == 0) parity = most % 2;
+        size_t chosen = i % 4 * 2 + parity;
+        if (!left[chosen]) chosen = most;
+        while (slots[at[chosen]] % 8 != chosen) at[chosen]++;
+        ordered[i] = (uint32_t)at[chosen]++;
+        left[chosen]--;
+    }
+}
+
+typedef struct {
+    const rx_layer *layer;
+    size_t group, top; /* output of the first row */
+    const uint32_t *order;
+} rx_item;
+
+static float weight(const rx_item *item, size_t row, size_t input) {
+    const size_t k = item->layer->k, m = item->layer->m, output = item->top + row;
+    if (output >= m || input >= k) return 0;
+    return tf32(item->layer->weights[(item->group * k + item->order[input]) * m + output]);
+}
+
+/* The weights of a step, lane by lane: rows 0 to 7 and 8 to 15 of an input, then of another. */
+static void lay_step(const rx_item *item, size_t step, float *fragments) {
+    for (size_t half = 0; half < 2; half++)
+        for (size_t lane = 0; lane < WARP; lane++)
+            for (size_t i = 0; i < 4; i++)
+                *fragments++ = weight(item, lane / 4 + i % 2 * 8,
+                                      step * STEP + half * 8 + i / 2 * 4 + lane % 4);
+}
+
+void rx_lay_tensor(rx_piece *piece, const rx_layer *from, uint32_t none, rx_cuda_layer *to) {
+    const size_t parts = steps_of(from->m), items = from->groups * parts, steps = steps_of(from->k);
+    float *fragments;
+    uint32_t *slots;
+    rx_end *end;
+    to->items = (unsigned)items;
+    to->steps = (unsigned)steps;
+    to->fragments = rx_piece_take(piece, items * steps * 2 * WARP * 4, 4, &fragments);
+    to->slots = rx_piece_take(piece, items * steps * STEP, 4, &slots);
+    to->ends = rx_piece_take(piece, items * STEP, sizeof *end, &end);
+    if (!fragments) return;
+    for (size_t i = 0; i < items; i++) {
+        const rx_item item = {from, i / parts, i % parts * STEP, piece->order};
+        const uint32_t *inputs = from->inputs + item.group * from->k;
+        if (item.top == 0) order(inputs, from->k, piece->order);
+        for (size_t step = 0; step < steps; step++, fragments += (size_t)2 * WARP * 4) {
+            lay_step(&item, step, fragments);
+            for (size_t lane = 0; lane < 4; lane++)
+                for (size_t four = 0; four < 4; four++) {
+                    const size_t input = step * STEP + four * 4 + lane;
+                    *slots++ = input < from->k ? inputs[item.order[input]] : none;
+                }
+        }
+        for (size_t row = 0; row < STEP; row++, end++) {
+            const size_t output = item.group * from->m + item.top + row;
+            const int exists = item.top + row < from->m;
+            *end = (rx_end){exists ? from->outputs[output] : from->n_out,
+                            exists ? from->bias[output] : 0};
+        }
+    }
+}
