@@ -111,7 +111,7 @@ def start(
         model: of `loadable`.
         kind: "cpu" or "cuda".
         threads: inside each operator, on the CPU.
-        tf32: let CUDA round the inputs of products to 10 bits of mantissa.
+        tf32: let CUDA round the inputs of products to 10 bits of mantissa, compiled operators' too.
         cuda_graph: record the kernels of a run once and replay them.
         profile: prefix of the file in which each node's time and provider are written.
 

@@ -8,7 +8,8 @@ anywhere. Where this library is registered, its kernels take the place of that d
     session = onnxruntime.InferenceSession("model.onnx", options)
 
 The library has kernels for CPUs and for CUDA. The latter are compiled by NVRTC when a session asks
-for CUDA; they have run on an emulated GPU, not on a real one yet.
+for CUDA; they have run on an emulated GPU, not on a real one yet. They compute in float32 unless a
+session asks for TF32.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def register(options: Any, *, tf32: bool = False) -> bool:
 
     Args:
         options: an `onnxruntime.SessionOptions`; a second call with the same does nothing.
-        tf32: let tensor cores of CUDA round the factors of products to 10 bits of mantissa, an
-            error of about 1e-3 relative to their size; elsewhere this changes nothing.
+        tf32: let CUDA's tensor cores round the factors of products to 10 bits of mantissa, an error
+            of about 1e-3 relative; elsewhere this changes nothing.
 
     Returns:
         Whether there is a library to register; without it, models run by their own definitions.

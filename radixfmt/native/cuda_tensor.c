@@ -4,7 +4,6 @@
 #include "cuda_piece.h"
 
 #define STEP 16 /* outputs of an item, and inputs of a step */
-#define WARP 32
 
 static size_t steps_of(size_t count) { return (count + STEP - 1) / STEP; }
 
@@ -57,43 +56,40 @@ static float weight(const rx_item *item, size_t row, size_t input) {
     return tf32(item->layer->weights[(item->group * k + item->order[input]) * m + output]);
 }
 
-/* The weights of a step, lane by lane: rows 0 to 7 and 8 to 15 of an input, then of another. */
-static void lay_step(const rx_item *item, size_t step, float *fragments) {
+/* Lane by lane: rows 0 to 7 and 8 to 15 of an input, then of another. */
+static void lay_record(const rx_item *item, size_t first, uint32_t none, rx_record *record) {
+    const size_t k = item->layer->k;
+    const uint32_t *inputs = item->layer->inputs + item->group * k;
     for (size_t half = 0; half < 2; half++)
-        for (size_t lane = 0; lane < WARP; lane++)
+        for (size_t lane = 0; lane < 32; lane++)
             for (size_t i = 0; i < 4; i++)
-                *fragments++ = weight(item, lane / 4 + i % 2 * 8,
-                                      step * STEP + half * 8 + i / 2 * 4 + lane % 4);
+                record->weights[half][lane][i] =
+                    weight(item, lane / 4 + i % 2 * 8, first + half * 8 + i / 2 * 4 + lane % 4);
+    for (size_t lane = 0; lane < 4; lane++)
+        for (size_t i = 0; i < 4; i++) {
+            const size_t input = first + i * 4 + lane;
+            record->slots[lane][i] = input < k ? inputs[item->order[input]] : none;
+        }
 }
 
 void rx_lay_tensor(rx_piece *piece, const rx_layer *from, uint32_t none, rx_cuda_layer *to) {
     const size_t parts = steps_of(from->m), items = from->groups * parts, steps = steps_of(from->k);
-    float *fragments;
-    uint32_t *slots;
+    rx_record *record;
     rx_end *end;
     to->items = (unsigned)items;
     to->steps = (unsigned)steps;
-    to->fragments = rx_piece_take(piece, items * steps * 2 * WARP * 4, 4, &fragments);
-    to->slots = rx_piece_take(piece, items * steps * STEP, 4, &slots);
+    to->records = rx_piece_take(piece, items * steps, sizeof *record, &record);
     to->ends = rx_piece_take(piece, items * STEP, sizeof *end, &end);
-    if (!fragments) return;
+    if (!record) return;
     for (size_t i = 0; i < items; i++) {
         const rx_item item = {from, i / parts, i % parts * STEP, piece->order};
-        const uint32_t *inputs = from->inputs + item.group * from->k;
-        if (item.top == 0) order(inputs, from->k, piece->order);
-        for (size_t step = 0; step < steps; step++, fragments += (size_t)2 * WARP * 4) {
-            lay_step(&item, step, fragments);
-            for (size_t lane = 0; lane < 4; lane++)
-                for (size_t four = 0; four < 4; four++) {
-                    const size_t input = step * STEP + four * 4 + lane;
-                    *slots++ = input < from->k ? inputs[item.order[input]] : none;
-                }
-        }
-        for (size_t row = 0; row < STEP; row++, end++) {
+        if (item.top == 0) order(from->inputs + item.group * from->k, from->k, piece->order);
+        for (size_t step = 0; step < steps; step++) lay_record(&item, step * STEP, none, record++);
+        for (size_t row = 0; row < STEP; row++) {
             const size_t output = item.group * from->m + item.top + row;
             const int exists = item.top + row < from->m;
-            *end = (rx_end){exists ? from->outputs[output] : from->n_out,
-                            exists ? from->bias[output] : 0};
+            *end++ = (rx_end){exists ? from->outputs[output] : from->n_out,
+                              exists ? from->bias[output] : 0};
         }
     }
 }

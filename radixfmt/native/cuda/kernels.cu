@@ -115,12 +115,10 @@ DEVICE void stack(const rx_cuda_layer *layers, int count, const unsigned *first,
     const unsigned warp = threadIdx.x / WARP, warps = blockDim.x / WARP, lane = threadIdx.x % WARP;
     const size_t start = (size_t)blockIdx.x * TILE, left = batch - start;
     const bool rounds = TENSOR && layers->items;
-    Fragment weights;
-    if constexpr (TENSOR) {
-        if (warp < layers->items) weights = fragment(*layers, warp, 0);
-        if (threadIdx.x < Rows::PITCH) /* a row behind the last, which fills up groups */
-            from.data[half - 1 - threadIdx.x] = to.data[half - 1 - threadIdx.x] = 0.0f;
-    }
+    Fragment held;
+    if (rounds) held = load_fragment(first_record(*layers, warp));
+    if (TENSOR && threadIdx.x < Rows::PITCH) /* the row behind the last, which fills up groups */
+        from.data[half - 1 - threadIdx.x] = to.data[half - 1 - threadIdx.x] = 0.0f;
     for (unsigned t = warp; t < TILE; t += warps)
         for (unsigned i = lane; i < n_in; i += WARP) {
             const float value = t < left ? x[(start + t) * n_in + i] : 0.0f;
@@ -129,11 +127,14 @@ DEVICE void stack(const rx_cuda_layer *layers, int count, const unsigned *first,
     __syncthreads();
     for (int i = 0; i < count; i++) {
         const rx_cuda_layer layer = layers[i];
-        if (!TENSOR || !layer.items) compute<TILE>(layer, from, to, warp, warps);
-        else tensor<TILE>(layer, from, to, warp, warps, weights);
-        if constexpr (TENSOR) /* the first of the next layer are on their way during the barrier */
-            if (i + 1 < count && warp < layers[i + 1].items)
-                weights = fragment(layers[i + 1], warp, 0);
+        const bool follows = TENSOR && i + 1 < count && layers[i + 1].items;
+        if (!TENSOR || !layer.items) {
+            compute<TILE>(layer, from, to, warp, warps);
+            if (follows) held = load_fragment(first_record(layers[i + 1], warp));
+        } else {
+            const rx_record *next = first_record(layers[follows ? i + 1 : i], warp);
+            tensor<TILE>(layer, next, from, to, warp, warps, held);
+        }
         __syncthreads();
         const Rows made = to;
         to = from;

@@ -10,6 +10,13 @@ typedef struct {
     float bias;
 } rx_end;
 
+/* 16 inputs of 16 outputs: what each lane of a warp multiplies by, and the rows that it reads. */
+typedef struct {
+    float weights[2][32][4]; /* TF32 */
+    unsigned slots[4][4];    /* of four lanes, and of eight times these four */
+    unsigned unused[16];     /* records begin at cache lines */
+} rx_record;
+
 typedef struct {
     int blocks; /* 0: each output has edges of its own; 1: groups of m outputs share k inputs */
     unsigned n_out;
@@ -22,9 +29,8 @@ typedef struct {
     const float *bias;       /* beside outputs */
     float low, high;
     /* The same blocks for tensor cores; see tensor.cu. */
-    unsigned items, steps;  /* of 16 outputs, of 16 inputs; no items: there are no such blocks */
-    const float *fragments; /* TF32 [items][steps][2][32 lanes][4] */
-    const unsigned *slots;  /* [items][steps][4 lanes][4] */
-    const rx_end *ends;     /* [items][16] */
-    int rounds;             /* tensor cores read the outputs: they are rounded */
+    unsigned items, steps;    /* of 16 outputs, of 16 inputs; no items: there are no such blocks */
+    const rx_record *records; /* [items][steps] */
+    const rx_end *ends;       /* [items][16] */
+    int rounds;               /* tensor cores read the outputs: they are rounded */
 } rx_cuda_layer;

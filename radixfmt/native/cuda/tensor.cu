@@ -7,37 +7,42 @@
    the first factor would be gathered, and outputs scattered, by single words.) The four columns
    that a lane reads belong to four products, each of which has one of every lane.
 
-   A quarter of a warp reads 32 bytes of four rows at once. Rows begin 4 banks further with each slot,
-   or earlier, so slots that differ by 2, 4 and 6 modulo 8 share no bank: the host orders the inputs
-   of a group into such fours. Stores are free of conflicts where neighbouring outputs have
-   neighbouring slots.
+   A quarter of a warp reads 32 bytes of four rows at once, and writes 64 of two. Rows begin 4 banks
+   apart, so slots of one parity that differ modulo 8 share none: the host orders the inputs of a
+   group into such fours. In a RadiX-Net no load waits for another, and one store in three does.
 
    Arithmetic for groups of 16 outputs and 32 inputs, tiles of 28: a group is 14336 multiply-adds, in
-   cycles of a multiprocessor 16 for weights (128 bytes each), 32 for samples, 16 for results, 3 for
-   slots and biases: 67, at most 214 multiply-adds a cycle. Its 16 products of 1024 take 32 at the
-   512 a cycle of an A100, and newer ones are faster. 2304 bytes come from the L2 cache; at the 24 a
-   cycle that an H100's has been seen to give each multiprocessor that is 96 cycles, or 150
-   multiply-adds a cycle. 30 TeraEdges/s on an H200 are 130: the L2 cache is what limits tiles of 28.
-   Tiles of 64 take less than half of that for each multiply-add.
+   cycles of a multiprocessor's shared memory and L1 cache 16 for weights (128 bytes each), 32 for
+   samples, 21 for results, 4 for slots and biases: 73, at most 196 multiply-adds a cycle. Its 16
+   products of 1024 take 32 at the 512 a cycle of an A100. 2304 bytes come from the L2 cache: if that
+   gives each multiprocessor 24 a cycle (5.6 TB/s of an H100), 96 cycles, 149 multiply-adds a cycle.
+   30 TeraEdges/s on an H200 are 130, so the L2 cache limits tiles of 28; of those of 64 shared memory
+   does, at about 280. Instructions are no limit: 70 of a warp for 16 inputs, 150 for the results, are
+   some 290 of a group, 73 cycles of four schedulers.
 
-   Therefore a step is 16 inputs, 1088 bytes for a warp, and the next one is on its way during each:
-   of 16 warps 17 kB, which is 24 bytes a cycle for 700 cycles of latency.
+   Therefore a warp reads 16 inputs at a time, 1088 bytes, and the next ones are on their way during
+   each, across groups and layers: of 16 warps 17 kB, which is 24 bytes a cycle for 725 cycles.
 
-   A kernel for each layer reads samples from the L2 cache, one for 16 multiply-adds, as in float32
-   (two parts of 8 outputs share it): 77 multiply-adds a cycle at most, which float32 allows too. */
+   One tile whose sums stay in registers until all rows are read would hold 40 samples, but with 8
+   warps on their way and nothing to overlap the stores it is no faster on paper. A kernel for each
+   layer reads samples from the L2 cache, one for 16 multiply-adds, as in float32 (two parts of 8
+   outputs share it): 77 multiply-adds a cycle at most, which float32 allows too. */
 
-/* A lane's weights of two products and the slots of the rows that it reads. */
+/* A lane's part of a record. */
 struct Fragment {
     float4 first, second;
     uint4 slots;
 };
 
-DEVICE Fragment fragment(const rx_cuda_layer &layer, unsigned item, unsigned step) {
-    const unsigned lane = threadIdx.x % WARP;
-    const size_t at = (size_t)item * layer.steps + step;
-    const float4 *weights = (const float4 *)layer.fragments + at * 2 * WARP + lane;
-    const uint4 *slots = (const uint4 *)layer.slots + at * 4 + lane % 4;
-    return {__ldg(weights), __ldg(weights + WARP), __ldg(slots)};
+DEVICE Fragment load_fragment(const rx_record *record) {
+    const float4 *weights = (const float4 *)record->weights + threadIdx.x % WARP;
+    return {__ldg(weights), __ldg(weights + WARP),
+            __ldg((const uint4 *)record->slots + threadIdx.x % 4)};
+}
+
+/* Where warp `warp` begins; one that has nothing to do reads what the last one reads. */
+DEVICE const rx_record *first_record(const rx_cuda_layer &layer, unsigned warp) {
+    return layer.records + (size_t)(warp < layer.items ? warp : layer.items - 1) * layer.steps;
 }
 
 /* Eight inputs, of which this lane reads two. Of a tile of 28 the last lanes read again what their
@@ -45,10 +50,10 @@ DEVICE Fragment fragment(const rx_cuda_layer &layer, unsigned item, unsigned ste
 template <int TILE>
 DEVICE void add_eight(float sum[][4], const float4 &weights, const float *upper,
                       const float *lower) {
-    const unsigned column = threadIdx.x % WARP / 4 * 4;
+    const unsigned column = threadIdx.x % WARP / 4;
 #pragma unroll
     for (int i = 0; i < TILE; i += 32) {
-        const unsigned at = i + 32 > TILE && i + column >= TILE ? TILE - 4 : i + column;
+        const unsigned at = i + 32 > TILE && column == 7 ? TILE - 4 : i + column * 4;
         const float4 one = *(const float4 *)(upper + at), other = *(const float4 *)(lower + at);
         multiply(sum[i / 8], weights, one.x, other.x);
         multiply(sum[i / 8 + 1], weights, one.y, other.y);
@@ -57,44 +62,63 @@ DEVICE void add_eight(float sum[][4], const float4 &weights, const float *upper,
     }
 }
 
-/* This lane's samples of one output: those at `at` of each sum's four. */
+/* All inputs of an item. `held` comes from its first record, and leaves with what is in `after`: a
+   record is on its way while the one before is multiplied. */
 template <int TILE, class Rows>
-DEVICE void store_output(const rx_cuda_layer &layer, Rows y, const uint2 &end,
-                         const float sum[][4], int at) {
-    if (end.x >= layer.n_out) return;
-    const float bias = __uint_as_float(end.y);
-    float *row = y.row(end.x);
-#pragma unroll
-    for (int i = 0; i < TILE; i += 32)
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-            const unsigned sample = i + threadIdx.x % 4 * 8 + half * 4;
-            float made[4];
-#pragma unroll
-            for (int s = 0; s < 4; s++)
-                made[s] = finished<Rows::ROUNDS>(sum[i / 8 + s][at + half] + bias, layer);
-            if (i + 32 <= TILE || sample < TILE)
-                *(float4 *)(row + sample) = {made[0], made[1], made[2], made[3]};
-        }
+DEVICE void add_item(const rx_record *record, unsigned steps, const rx_record *after, Rows x,
+                     Fragment &held, float sum[][4]) {
+    for (unsigned step = 1; step <= steps; step++) {
+        const Fragment now = held;
+        record = step < steps ? record + 1 : after;
+        held = load_fragment(record);
+        add_eight<TILE>(sum, now.first, x.row(now.slots.x), x.row(now.slots.y));
+        add_eight<TILE>(sum, now.second, x.row(now.slots.z), x.row(now.slots.w));
+    }
 }
 
-/* Warp `warp` of `warps`; `next` is its first fragment. */
+/* From sums of two outputs to what becomes of them. */
+template <int SUMS>
+DEVICE void finish(const rx_cuda_layer &layer, float upper, float lower, float sum[SUMS][4]) {
+#pragma unroll
+    for (int i = 0; i < SUMS; i++)
+#pragma unroll
+        for (int j = 0; j < 4; j++) sum[i][j] = bounded(sum[i][j] + (j < 2 ? upper : lower), layer);
+    if (layer.rounds)
+#pragma unroll
+        for (int i = 0; i < SUMS; i++)
+#pragma unroll
+            for (int j = 0; j < 4; j++) sum[i][j] = tf32(sum[i][j]);
+}
+
+/* This lane's samples of one output, which begin at `at` in each sum's four. */
+template <int TILE> DEVICE void store_output(float *row, const float sum[][4], int at) {
+#pragma unroll
+    for (int i = 0; i < TILE; i += 32) {
+        const unsigned sample = i + threadIdx.x % 4 * 8;
+        const float *a = sum[i / 8] + at, *b = sum[i / 8 + 1] + at;
+        const float *c = sum[i / 8 + 2] + at, *d = sum[i / 8 + 3] + at;
+        *(float4 *)(row + sample) = {a[0], b[0], c[0], d[0]};
+        if (i + 32 <= TILE || sample + 4 < TILE)
+            *(float4 *)(row + sample + 4) = {a[1], b[1], c[1], d[1]};
+    }
+}
+
+/* Warp `warp` of `warps`; `held` comes from its first record, and leaves with what is in `next`. */
 template <int TILE, class Rows>
-DEVICE void tensor(const rx_cuda_layer &layer, Rows x, Rows y, unsigned warp, unsigned warps,
-                   Fragment next) {
+DEVICE void tensor(const rx_cuda_layer &layer, const rx_record *next, Rows x, Rows y, unsigned warp,
+                   unsigned warps, Fragment &held) {
+    constexpr int SUMS = (TILE + 7) / 8;
+    const rx_record *record = first_record(layer, warp);
+    if (warp >= layer.items) held = load_fragment(next);
     for (unsigned item = warp; item < layer.items; item += warps) {
+        const rx_record *after = item + warps < layer.items ? record + warps * layer.steps : next;
         const uint2 *ends = (const uint2 *)layer.ends + (size_t)item * 16 + threadIdx.x % WARP / 4;
         const uint2 upper = __ldg(ends), lower = __ldg(ends + 8);
-        float sum[(TILE + 31) / 32 * 4][4] = {};
-        for (unsigned step = 0; step < layer.steps; step++) {
-            const Fragment now = next;
-            if (step + 1 < layer.steps) next = fragment(layer, item, step + 1);
-            else if (item + warps < layer.items) next = fragment(layer, item + warps, 0);
-            add_eight<TILE>(sum, now.first, x.row(now.slots.x), x.row(now.slots.y));
-            add_eight<TILE>(sum, now.second, x.row(now.slots.z), x.row(now.slots.w));
-        }
-        store_output<TILE>(layer, y, upper, sum, 0);
-        store_output<TILE>(layer, y, lower, sum, 2);
-        __syncwarp();
+        float sum[SUMS][4] = {};
+        add_item<TILE>(record, layer.steps, after, x, held, sum);
+        finish<SUMS>(layer, __uint_as_float(upper.y), __uint_as_float(lower.y), sum);
+        if (upper.x < layer.n_out) store_output<TILE>(y.row(upper.x), sum, 0);
+        if (lower.x < layer.n_out) store_output<TILE>(y.row(lower.x), sum, 2);
+        record = after;
     }
 }
