@@ -1,5 +1,7 @@
 """Tests of the operators on tensor cores, on a GPU that is emulated; started by emulated_gpu.py."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -184,3 +186,23 @@ def test_no_numbers_and_infinities_stay_where_they_are(batch, k):
         wanted = computed(layer, x, rounded)
     assert not np.isfinite(wanted).all()
     np.testing.assert_allclose(found[0], wanted, rtol=1e-5, atol=4e-6)
+
+
+def test_outputs_whose_weights_are_of_any_size():
+    rng = np.random.default_rng(3)
+    layer = blocks(6, 16, 24, 60, rng)
+    size = 10.0 ** rng.integers(-35, 36, (6, 16, 1))
+    size[0, 0], size[0, 1] = 0, 1e-40
+    weights = (np.abs(layer.weights) * size).astype(np.float32)
+    weights[1, 3, 4], weights[1, 5, 6] = np.inf, np.nan
+    weights[2, 7, 0] = weights[2, 7].max() * 2**22  # what it reads is nothing but zero
+    size[2, 7] = 0  # no bias that would hide the others
+    bias = (np.abs(layer.bias) * size.reshape(-1)[layer.outputs]).astype(np.float32)
+    layer = replace(layer, weights=weights, bias=bias)
+    x = np.abs(rng.normal(size=(33, 60))).astype(np.float32)
+    x[:, layer.inputs[2, 0]] = 0
+    found = started(model_of([linear(layer, "x", "y", "a")], 60, layer.n_out)).run(None, {"x": x})
+    with np.errstate(invalid="ignore"):
+        wanted = computed(layer, x)
+    assert np.isinf(wanted).any(axis=0).sum() == np.isnan(wanted).any(axis=0).sum() == 1
+    np.testing.assert_allclose(found[0], wanted, rtol=1e-2, atol=0)

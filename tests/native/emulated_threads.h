@@ -70,6 +70,15 @@ static void entry() {
 
 // --- tensor cores
 
+template <bool HIGH> static float widened(unsigned pair) {
+    const unsigned bits = HIGH ? pair >> 16 : pair & 0xffff, fraction = bits & 0x3ff;
+    const int exponent = bits >> 10 & 31;
+    const float value = exponent == 31 ? (fraction ? NAN : INFINITY)
+                        : exponent     ? ldexpf(fraction | 0x400, exponent - 25)
+                                       : ldexpf(fraction, -24);
+    return bits & 0x8000 ? -value : value;
+}
+
 static float tf32(float value) {
     uint32_t bits;
     memcpy(&bits, &value, 4);

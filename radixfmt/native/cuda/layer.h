@@ -8,13 +8,15 @@ typedef struct {
 typedef struct {
     unsigned output; /* slot; n_out: nobody's */
     float bias;
+    float scale; /* of its weights: a power of two */
+    unsigned unused;
 } rx_end;
 
 /* 16 inputs of 16 outputs: what each lane of a warp multiplies by, and the rows that it reads. */
 typedef struct {
-    float weights[2][32][4]; /* TF32 */
-    unsigned slots[4][4];    /* of four lanes, and of eight times these four */
-    unsigned unused[16];     /* records begin at cache lines */
+    unsigned short weights[32][4][2]; /* float16: four of a lane, for each of two products */
+    unsigned slots[4][4];             /* of four lanes, and of eight times these four */
+    unsigned unused[16];              /* records begin at cache lines */
 } rx_record;
 
 typedef struct {

@@ -17,6 +17,18 @@ DEVICE float tf32(float value) {
 #endif
 }
 
+/* One of two float16: the low one, or the high one. */
+template <bool HIGH> DEVICE float widened(unsigned pair) {
+    float value;
+    if constexpr (HIGH)
+        asm("{.reg .b16 low, high; mov.b32 {low, high}, %1; cvt.f32.f16 %0, high;}"
+            : "=f"(value) : "r"(pair));
+    else
+        asm("{.reg .b16 low, high; mov.b32 {low, high}, %1; cvt.f32.f16 %0, low;}"
+            : "=f"(value) : "r"(pair));
+    return value;
+}
+
 /* A warp adds the product of 16 x 8 weights and 8 x 8 samples to 16 x 8 sums. */
 DEVICE void multiply(float sum[4], const float4 &weights, float upper, float lower) {
 #if __CUDA_ARCH__ >= 800

@@ -11,33 +11,39 @@
    apart, so slots of one parity that differ modulo 8 share none: the host orders the inputs of a
    group into such fours. In a RadiX-Net no load waits for another, and one store in three does.
 
-   Arithmetic for groups of 16 outputs and 32 inputs, tiles of 28: a group is 14336 multiply-adds, in
-   cycles of a multiprocessor's shared memory and L1 cache 16 for weights (128 bytes each), 32 for
-   samples, 21 for results, 4 for slots and biases: 73, at most 196 multiply-adds a cycle. Its 16
-   products of 1024 take 32 at the 512 a cycle of an A100. 2304 bytes come from the L2 cache: if that
-   gives each multiprocessor 24 a cycle (5.6 TB/s of an H100), 96 cycles, 149 multiply-adds a cycle.
-   30 TeraEdges/s on an H200 are 130, so the L2 cache limits tiles of 28; of those of 64 shared memory
-   does, at about 280. Instructions are no limit: 70 of a warp for 16 inputs, 150 for the results, are
-   some 290 of a group, 73 cycles of four schedulers.
+   TF32 has the mantissa of float16, so weights take 16 bits, each output's multiplied by a power of
+   two that puts them in float16's range; its sums are divided by it. Otherwise the L2 cache would be
+   the limit of tiles of 28.
 
-   Therefore a warp reads 16 inputs at a time, 1088 bytes, and the next ones are on their way during
-   each, across groups and layers: of 16 warps 17 kB, which is 24 bytes a cycle for 725 cycles.
+   Arithmetic for groups of 16 outputs and 32 inputs, tiles of 28, in cycles of a multiprocessor: a
+   group is 14336 multiply-adds. Shared memory and the L1 cache take 8 for weights (128 bytes each),
+   32 for samples, 21 for results, 4 for slots and biases: 65. Its 16 products of 1024 take 32 at the
+   512 a cycle of an A100. 1408 bytes come from the L2 cache, 59 if that gives each multiprocessor 24
+   a cycle (5.6 TB/s of an H100). Instructions are 66 of a warp for 16 inputs and some 155 for the
+   results, 290, of which four schedulers start 4 in a cycle: 72, the limit. That is 198
+   multiply-adds a cycle; 30 TeraEdges/s on an H200 are 130.
 
-   One tile whose sums stay in registers until all rows are read would hold 40 samples, but with 8
-   warps on their way and nothing to overlap the stores it is no faster on paper. A kernel for each
-   layer reads samples from the L2 cache, one for 16 multiply-adds, as in float32 (two parts of 8
-   outputs share it): 77 multiply-adds a cycle at most, which float32 allows too. */
+   A warp reads 16 inputs at a time, 576 bytes, and the next ones are on their way during each, across
+   groups and layers: of 16 warps 9 kB, at 130 multiply-adds a cycle enough for 720 cycles of latency.
+
+   A kernel for each layer reads samples from the L2 cache, one for 16 multiply-adds, as in float32
+   (two parts of 8 outputs share it): 77 multiply-adds a cycle at most, which float32 allows too. */
 
 /* A lane's part of a record. */
 struct Fragment {
-    float4 first, second;
-    uint4 slots;
+    uint4 weights, slots;
 };
 
 DEVICE Fragment load_fragment(const rx_record *record) {
-    const float4 *weights = (const float4 *)record->weights + threadIdx.x % WARP;
-    return {__ldg(weights), __ldg(weights + WARP),
+    return {__ldg((const uint4 *)record->weights + threadIdx.x % WARP),
             __ldg((const uint4 *)record->slots + threadIdx.x % 4)};
+}
+
+/* The weights of the first product, or of the second: TF32, whose mantissa is float16's. */
+template <bool SECOND> DEVICE float4 weights_of(const Fragment &fragment) {
+    const uint4 &pairs = fragment.weights;
+    return {widened<SECOND>(pairs.x), widened<SECOND>(pairs.y), widened<SECOND>(pairs.z),
+            widened<SECOND>(pairs.w)};
 }
 
 /* Where warp `warp` begins; one that has nothing to do reads what the last one reads. */
@@ -71,18 +77,23 @@ DEVICE void add_item(const rx_record *record, unsigned steps, const rx_record *a
         const Fragment now = held;
         record = step < steps ? record + 1 : after;
         held = load_fragment(record);
-        add_eight<TILE>(sum, now.first, x.row(now.slots.x), x.row(now.slots.y));
-        add_eight<TILE>(sum, now.second, x.row(now.slots.z), x.row(now.slots.w));
+        add_eight<TILE>(sum, weights_of<false>(now), x.row(now.slots.x), x.row(now.slots.y));
+        add_eight<TILE>(sum, weights_of<true>(now), x.row(now.slots.z), x.row(now.slots.w));
     }
 }
 
 /* From sums of two outputs to what becomes of them. */
 template <int SUMS>
-DEVICE void finish(const rx_cuda_layer &layer, float upper, float lower, float sum[SUMS][4]) {
+DEVICE void finish(const rx_cuda_layer &layer, const uint4 &upper, const uint4 &lower,
+                   float sum[SUMS][4]) {
 #pragma unroll
     for (int i = 0; i < SUMS; i++)
 #pragma unroll
-        for (int j = 0; j < 4; j++) sum[i][j] = bounded(sum[i][j] + (j < 2 ? upper : lower), layer);
+        for (int j = 0; j < 4; j++) {
+            const uint4 &end = j < 2 ? upper : lower;
+            const float bias = __uint_as_float(end.y), scale = __uint_as_float(end.z);
+            sum[i][j] = bounded(sum[i][j] * scale + bias, layer);
+        }
     if (layer.rounds)
 #pragma unroll
         for (int i = 0; i < SUMS; i++)
@@ -112,11 +123,11 @@ DEVICE void tensor(const rx_cuda_layer &layer, const rx_record *next, Rows x, Ro
     if (warp >= layer.items) held = load_fragment(next);
     for (unsigned item = warp; item < layer.items; item += warps) {
         const rx_record *after = item + warps < layer.items ? record + warps * layer.steps : next;
-        const uint2 *ends = (const uint2 *)layer.ends + (size_t)item * 16 + threadIdx.x % WARP / 4;
-        const uint2 upper = __ldg(ends), lower = __ldg(ends + 8);
+        const uint4 *ends = (const uint4 *)layer.ends + (size_t)item * 16 + threadIdx.x % WARP / 4;
+        const uint4 upper = __ldg(ends), lower = __ldg(ends + 8);
         float sum[SUMS][4] = {};
         add_item<TILE>(record, layer.steps, after, x, held, sum);
-        finish<SUMS>(layer, __uint_as_float(upper.y), __uint_as_float(lower.y), sum);
+        finish<SUMS>(layer, upper, lower, sum);
         if (upper.x < layer.n_out) store_output<TILE>(y.row(upper.x), sum, 0);
         if (lower.x < layer.n_out) store_output<TILE>(y.row(lower.x), sum, 2);
         record = after;
