@@ -48,7 +48,8 @@ class Session:
         threads: None for all cores this process may use.
         lowering: how a network is exported; of a model that is settled.
         tile: rows per tile; None for the measured default.
-        precision: on CUDA also "tf32" (coarser products), or of a network "float16" or "bfloat16".
+        precision: on CUDA also "tf32" (coarser products, of compiled operators too), or of a
+            network "float16" or "bfloat16".
         cuda_graph: on CUDA, record the kernels of a tile once and replay them.
 
     Attributes:

@@ -111,7 +111,7 @@ def start(
         model: of `loadable`.
         kind: "cpu" or "cuda".
         threads: inside each operator, on the CPU.
-        tf32: let CUDA round the inputs of products to 10 bits of mantissa.
+        tf32: let CUDA round the inputs of products to 10 bits of mantissa, compiled operators' too.
         cuda_graph: record the kernels of a run once and replay them.
         profile: prefix of the file in which each node's time and provider are written.
 
@@ -126,7 +126,7 @@ def start(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    native.register(options)
+    native.register(options, tf32=tf32)
     if profile is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)

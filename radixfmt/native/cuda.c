@@ -24,8 +24,9 @@ static const char *const functions[] = {
 _Static_assert(sizeof functions == sizeof(rx_driver), "a name for each function");
 
 /* In the order of RX_STACK_28 … */
-static const char *const kernels[RX_KERNELS] = {"stack_28", "stack_64", "layer_1", "layer_8",
-                                                "layer_64", "turn_in",  "turn_out"};
+static const char *const kernels[RX_KERNELS] = {
+    "stack_28", "stack_64", "tensor_28", "tensor_64", "layer_1",
+    "layer_8",  "layer_64", "turn_in",   "turn_out"};
 
 void rx_lock(int *lock) {
     while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE)) sched_yield();
@@ -76,6 +77,7 @@ static int look(rx_gpu *gpu, int device, int *capability, char *message) {
     gpu->cache = (size_t)found[1];
     gpu->shared = (size_t)found[4];
     *capability = 10 * found[2] + found[3];
+    gpu->tensor = *capability >= 80;
     return 1;
 }
 
@@ -86,7 +88,7 @@ static int fill(rx_gpu *gpu, const char *image, char *message) {
     int code = driver->load(&module, image);
     for (int i = 0; !code && i < RX_KERNELS; i++)
         code = driver->function(gpu->kernels + i, module, kernels[i]);
-    for (int i = RX_STACK_28; !code && i <= RX_STACK_64; i++)
+    for (int i = RX_STACK_28; !code && i <= RX_TENSOR_64; i++)
         code = driver->set(gpu->kernels[i], DYNAMIC_SHARED, (int)gpu->shared);
     return !rx_failed(driver, code, "the kernels cannot be loaded", message);
 }

@@ -35,6 +35,8 @@ typedef struct {
 enum {
     RX_STACK_28,
     RX_STACK_64,
+    RX_TENSOR_28,
+    RX_TENSOR_64,
     RX_LAYER_1,
     RX_LAYER_8,
     RX_LAYER_64,
@@ -60,6 +62,7 @@ typedef struct rx_gpu {
     int processors;
     size_t shared; /* bytes of shared memory for a block */
     size_t cache;  /* bytes of the L2 cache */
+    int tensor;    /* it has tensor cores for TF32 */
     int lock;      /* of scratch, and of a run's kernels */
     rx_scratch *scratch;
 } rx_gpu;
@@ -79,8 +82,9 @@ rx_gpu *rx_gpu_here(char message[RX_MESSAGE]);
 /* Machine code for a GPU of this compute capability (90: 9.0), to be freed; NULL with a message. */
 char *rx_compile(int capability, char message[RX_MESSAGE]);
 
-/* NULL with a message. */
-rx_gpu_stack *rx_gpu_prepare(rx_gpu *gpu, const rx_stack *stack, char message[RX_MESSAGE]);
+/* NULL with a message. `tf32`: factors may be rounded to TF32 where that is faster. */
+rx_gpu_stack *rx_gpu_prepare(rx_gpu *gpu, const rx_stack *stack, int tf32,
+                             char message[RX_MESSAGE]);
 void rx_gpu_release(rx_gpu_stack *stack);
 
 /* As rx_run, with x and y in the GPU's memory: enqueued, not waited for. -1 with a message. */

@@ -33,7 +33,7 @@ OrtStatus *rx_cuda_create(const OrtCustomOp *op, OrtApi api, const OrtKernelInfo
     kernel->n_in = stack->n_in;
     kernel->n_out = stack->n_out;
     rx_gpu *gpu = rx_gpu_here(message);
-    if (gpu) kernel->stack = rx_gpu_prepare(gpu, stack, message);
+    if (gpu) kernel->stack = rx_gpu_prepare(gpu, stack, op->tf32, message);
     rx_release(stack);
     if (kernel->stack) return *made = kernel, NULL;
     free(kernel);

@@ -3,17 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cuda_piece.h"
 #include "cuda_stack.h"
 
-/* All arrays lie in one piece of memory, which is made on the host first. */
-typedef struct {
-    char *host; /* NULL: only the sizes count */
-    size_t bytes;
-    rx_address device;
-} rx_piece;
-
-/* Take room for an array; return where it is on the GPU, and on the host through `host`. */
-static void *take(rx_piece *piece, size_t count, size_t size, void *host) {
+void *rx_piece_take(rx_piece *piece, size_t count, size_t size, void *host) {
     const size_t at = piece->bytes;
     piece->bytes = (at + count * size + 255) / 256 * 256;
     void *here = piece->host ? piece->host + at : NULL;
@@ -23,7 +16,7 @@ static void *take(rx_piece *piece, size_t count, size_t size, void *host) {
 
 static const void *copied(rx_piece *piece, const void *from, size_t count, size_t size) {
     void *here;
-    const void *there = take(piece, count, size, &here);
+    const void *there = rx_piece_take(piece, count, size, &here);
     if (here) memcpy(here, from, count * size);
     return there;
 }
@@ -34,7 +27,7 @@ static void lay_rows(rx_piece *piece, const rx_layer *from, rx_cuda_layer *to) {
     to->starts = copied(piece, from->starts, n + 1, 4);
     to->outputs = copied(piece, from->outputs, n, 4);
     to->bias = copied(piece, from->bias, n, 4);
-    to->edges = take(piece, edges, sizeof *edge, &edge);
+    to->edges = rx_piece_take(piece, edges, sizeof *edge, &edge);
     for (size_t i = 0; edge && i < edges; i++)
         edge[i] = (rx_edge){from->inputs[i], from->weights[i]};
 }
@@ -51,10 +44,10 @@ static void lay_blocks(rx_piece *piece, const rx_layer *from, rx_cuda_layer *to)
     to->groups = from->groups;
     to->k = from->k;
     to->m = (uint32_t)wide;
-    to->inputs = take(piece, groups * k + 1, 4, &inputs);
-    to->weights = take(piece, (groups * k + 1) * wide, 4, &weights);
-    to->outputs = take(piece, groups * wide, 4, &outputs);
-    to->bias = take(piece, groups * wide, 4, &bias);
+    to->inputs = rx_piece_take(piece, groups * k + 1, 4, &inputs);
+    to->weights = rx_piece_take(piece, (groups * k + 1) * wide, 4, &weights);
+    to->outputs = rx_piece_take(piece, groups * wide, 4, &outputs);
+    to->bias = rx_piece_take(piece, groups * wide, 4, &bias);
     if (!inputs) return;
     for (size_t g = 0; g < groups; g++) {
         for (size_t i = 0; i < k; i++) {
@@ -68,55 +61,78 @@ static void lay_blocks(rx_piece *piece, const rx_layer *from, rx_cuda_layer *to)
     }
 }
 
+/* What tensor cores read is rounded where all layers are computed in a tile. A kernel for each layer
+   takes its layer from `to`, and computes in float32. */
 static void lay(rx_piece *piece, const rx_stack *from, rx_gpu_stack *to) {
     rx_cuda_layer *here;
-    to->there = take(piece, (size_t)from->count, sizeof *to->layers, &here);
+    to->there = rx_piece_take(piece, (size_t)from->count, sizeof *to->layers, &here);
     to->first = from->first ? copied(piece, from->first, from->n_in, 4) : NULL;
     for (int i = 0; i < from->count; i++) {
         const rx_layer *layer = from->layers + i;
         to->layers[i] = (rx_cuda_layer){
             .n_out = layer->n_out, .low = layer->low, .high = layer->high};
         (layer->form == RX_ROWS ? lay_rows : lay_blocks)(piece, layer, to->layers + i);
+        if (to->tensor && rx_tensor_work(layer)) {
+            rx_lay_tensor(piece, layer, from->widest, to->layers + i);
+            if (i) to->layers[i - 1].rounds = 1;
+        }
     }
     if (here) memcpy(here, to->layers, (size_t)from->count * sizeof *to->layers);
 }
 
-/* Multiply-adds for one sample; -1 where threads could not be counted. */
-static double work_of(const rx_stack *stack) {
-    double work = 0;
+/* Count multiply-adds for one sample; 0 where threads could not be counted. */
+static int count(const rx_stack *stack, int tf32, rx_gpu_stack *to) {
     for (int i = 0; i < stack->count; i++) {
         const rx_layer *layer = stack->layers + i;
         const double wide = layer->m <= 4 ? 4 : (layer->m + 7) / 8 * 8;
-        if (layer->form == RX_ROWS) work += layer->starts[layer->n_out];
-        else if (layer->groups * wide > RX_LARGEST) return -1;
-        else work += layer->groups * wide * layer->k;
+        const double tensor = tf32 ? rx_tensor_work(layer) : 0;
+        double work = layer->groups * wide * layer->k;
+        if (layer->form == RX_ROWS) work = layer->starts[layer->n_out];
+        else if (layer->groups * wide > RX_LARGEST) return 0;
+        to->work += work;
+        to->tensor += tensor;
+        to->alone += tensor ? 0 : work;
     }
-    return work;
+    return 1;
+}
+
+/* Inputs of a group, at most. */
+static size_t deepest(const rx_stack *stack) {
+    size_t most = 1;
+    for (int i = 0; i < stack->count; i++)
+        if (stack->layers[i].k > most) most = stack->layers[i].k;
+    return most;
 }
 
 /* With the GPU's context current. */
 static int move(rx_gpu_stack *made, const rx_stack *stack, char *message) {
     const rx_driver *driver = made->gpu->driver;
-    rx_piece piece = {NULL, 0, 0};
+    rx_piece piece = {0};
     lay(&piece, stack, made);
     const size_t bytes = piece.bytes;
     if (rx_failed(driver, driver->allocate(&made->memory, bytes), "no memory for weights", message))
         return 0;
-    piece = (rx_piece){calloc(1, bytes), 0, made->memory};
-    if (!piece.host) return snprintf(message, RX_MESSAGE, "not enough memory for the layers"), 0;
-    lay(&piece, stack, made);
-    int code = driver->upload(made->memory, piece.host, bytes);
-    if (!code) code = driver->wait(NULL); /* streams of ONNX Runtime's do not wait for this one */
+    piece = (rx_piece){calloc(1, bytes), 0, made->memory, malloc(deepest(stack) * 4)};
+    const int room = piece.host && piece.order;
+    int code = 0;
+    if (room) {
+        lay(&piece, stack, made);
+        code = driver->upload(made->memory, piece.host, bytes);
+        if (!code) code = driver->wait(NULL); /* ONNX Runtime's streams do not wait for this one */
+    }
     free(piece.host);
+    free(piece.order);
+    if (!room) return snprintf(message, RX_MESSAGE, "not enough memory for the layers"), 0;
     return !rx_failed(driver, code, "weights cannot be copied", message);
 }
 
-rx_gpu_stack *rx_gpu_prepare(rx_gpu *gpu, const rx_stack *stack, char message[RX_MESSAGE]) {
+rx_gpu_stack *rx_gpu_prepare(rx_gpu *gpu, const rx_stack *stack, int tf32,
+                             char message[RX_MESSAGE]) {
     void *popped;
     rx_gpu_stack *made = calloc(1, sizeof *made);
     if (made) made->layers = calloc((size_t)stack->count, sizeof *made->layers);
     snprintf(message, RX_MESSAGE, "not enough memory for the layers");
-    if (made && made->layers && (made->work = work_of(stack)) >= 0) {
+    if (made && made->layers && count(stack, tf32 && gpu->tensor, made)) {
         made->gpu = gpu;
         made->count = stack->count;
         made->n_in = stack->n_in;

@@ -6,6 +6,7 @@
 
 /* Cycles; estimates from arithmetic, not measured. */
 #define TILE_SPEED 64.0   /* multiply-adds of a processor per cycle, of at most 128, in a tile */
+#define TENSOR_SPEED 128.0 /* the same on tensor cores; see tensor.cu */
 #define LAYER_SPEED 40.0  /* the same where activations lie in the L2 cache */
 #define LAYER_START 1000.0 /* a layer in a tile, until the first weights have come */
 #define LAUNCH 4000.0     /* a kernel of its own */
@@ -36,6 +37,12 @@ static int launch(const rx_call *call, int kernel, size_t x, size_t y, unsigned 
     return !rx_failed(gpu->driver, code, "a kernel does not start", call->message);
 }
 
+/* Floats of a layer's activations in a tile; see Tile in samples.cu, and `stack` in kernels.cu. */
+static size_t half_of(const rx_gpu_stack *stack, int tile) {
+    if (!stack->tensor) return (size_t)stack->widest * (size_t)tile;
+    return ((size_t)stack->widest + 1) * (size_t)(tile % 8 ? tile : tile + 4);
+}
+
 /* Samples of the tiles that blocks take through all layers in shared memory; 0 where a kernel for
    each layer is estimated to be faster (few tiles leave most of the GPU idle), or must be. */
 static int tile_of(const rx_gpu_stack *stack, size_t batch) {
@@ -46,9 +53,10 @@ static int tile_of(const rx_gpu_stack *stack, size_t batch) {
                   stack->work * (double)batch / (processors * LAYER_SPEED);
     int chosen = 0;
     for (int i = 0; i < 2; i++) {
-        if ((size_t)stack->widest * (size_t)tiles[i] > gpu->shared / 8) continue;
+        if (half_of(stack, tiles[i]) > gpu->shared / 8) continue;
         const size_t waves = up(up(batch, (size_t)tiles[i]), (size_t)gpu->processors);
-        const double one = stack->work * tiles[i] / TILE_SPEED + layers * LAYER_START;
+        const double steps = stack->alone / TILE_SPEED + stack->tensor / TENSOR_SPEED;
+        const double one = steps * tiles[i] + layers * LAYER_START;
         if (LAUNCH + (double)waves * one < best) {
             best = LAUNCH + (double)waves * one;
             chosen = tiles[i];
@@ -59,11 +67,12 @@ static int tile_of(const rx_gpu_stack *stack, size_t batch) {
 
 static int run_tiles(const rx_call *call, int tile, const float *x, float *y, size_t batch) {
     rx_gpu_stack *stack = call->stack;
-    unsigned half = stack->widest * (unsigned)tile;
+    unsigned half = (unsigned)half_of(stack, tile);
+    const int kernel = stack->tensor ? RX_TENSOR_28 : RX_STACK_28;
     void *arguments[] = {&stack->there, &stack->count, &stack->first, &x, &y,
                          &batch,        &stack->n_in,  &stack->n_out, &half};
-    return launch(call, tile == 64 ? RX_STACK_64 : RX_STACK_28, up(batch, (size_t)tile), 1,
-                  STACK_THREADS, 8 * (size_t)half, arguments);
+    return launch(call, kernel + (tile == 64), up(batch, (size_t)tile), 1, STACK_THREADS,
+                  8 * (size_t)half, arguments);
 }
 
 /* Scratch memory of the stream, which is ordered; 0: there is none. Memory that has become too

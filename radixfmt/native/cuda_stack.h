@@ -13,6 +13,7 @@ struct rx_gpu_stack {
     const unsigned *first;      /* there: slot of each input; NULL: its own number */
     uint32_t n_in, n_out, widest;
     double work;                /* multiply-adds for one sample */
+    double tensor, alone;       /* on tensor cores, and those of other layers beside them */
 };
 
 #endif

@@ -13,6 +13,8 @@
 /* RX_CUDA names the folder, from where the compiler runs. */
 __asm__(".pushsection .rodata\n"
         "rx_source: .incbin \"" RX_CUDA "/layer.h\"\n"
+        ".incbin \"" RX_CUDA "/samples.cu\"\n"
+        ".incbin \"" RX_CUDA "/tensor.cu\"\n"
         ".incbin \"" RX_CUDA "/kernels.cu\"\n"
         ".byte 0\n"
         ".popsection\n");

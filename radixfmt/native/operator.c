@@ -92,7 +92,7 @@ static OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context) {
     return status;
 }
 
-#define OPERATOR(FORM, PROVIDER, MEMORY, CREATE, COMPUTE, DESTROY)                                \
+#define OPERATOR(FORM, TF32, PROVIDER, MEMORY, CREATE, COMPUTE, DESTROY)                          \
     {.version = ORT_API, .GetName = name_of, .GetExecutionProviderType = PROVIDER,                \
      .GetInputType = input_type, .GetInputTypeCount = inputs_of, .GetOutputType = output_type,    \
      .GetOutputTypeCount = outputs_of, .KernelDestroy = DESTROY,                                  \
@@ -100,10 +100,11 @@ static OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context) {
      .GetInputMemoryType = MEMORY, .GetVariadicInputMinArity = one,                               \
      .GetVariadicInputHomogeneity = one, .GetVariadicOutputMinArity = one,                        \
      .GetVariadicOutputHomogeneity = one, .CreateKernelV2 = CREATE, .KernelComputeV2 = COMPUTE,   \
-     .InferOutputShape = infer, .GetStartVersion = one, .GetEndVersion = one, .form = FORM}
-#define CPU(FORM) OPERATOR(FORM, provider_of, in_memory, create, compute, destroy)
-#define CUDA(FORM)                                                                                \
-    OPERATOR(FORM, rx_cuda_provider, rx_cuda_memory, rx_cuda_create, rx_cuda_compute,             \
+     .InferOutputShape = infer, .GetStartVersion = one, .GetEndVersion = one, .form = FORM,  \
+     .tf32 = TF32}
+#define CPU(FORM) OPERATOR(FORM, 0, provider_of, in_memory, create, compute, destroy)
+#define CUDA(FORM, TF32)                                                                          \
+    OPERATOR(FORM, TF32, rx_cuda_provider, rx_cuda_memory, rx_cuda_create, rx_cuda_compute,       \
              rx_cuda_destroy)
 
 static void release_stack(void *made) { rx_release(made); }
@@ -119,9 +120,20 @@ static const struct rx_form forms[] = {
     {"SparseConv", -1, 6, rx_read_convolution, CONVOLUTION},
 };
 const OrtCustomOp rx_operators[RX_OPERATORS] = {
-    CPU(forms),  CPU(forms + 1),  CPU(forms + 2),  CPU(forms + 3),
-    CUDA(forms), CUDA(forms + 1), CUDA(forms + 2),
+    CPU(forms),     CPU(forms + 1),     CPU(forms + 2),     CPU(forms + 3),
+    CUDA(forms, 0), CUDA(forms + 1, 0), CUDA(forms + 2, 0),
+    CUDA(forms, 1), CUDA(forms + 1, 1), CUDA(forms + 2, 1),
 };
+
+/* Whether a session made with these options asks for TF32. */
+static int asks_tf32(OrtApi api, const OrtSessionOptions *options) {
+    char value[2] = "";
+    size_t bytes = sizeof value;
+    OrtStatus *status = GetSessionConfigEntry(api)(options, RX_TF32, value, &bytes);
+    if (!status) return value[0] == '1';
+    ReleaseStatus(api)(status); /* there is no such entry */
+    return 0;
+}
 
 /* What ONNX Runtime looks for in a library of operators. The domain lives as long as the
    process. */
@@ -135,8 +147,10 @@ EXPORTED OrtStatus *RegisterCustomOps(OrtSessionOptions *options, const OrtApiBa
     the_api = api;
     OrtCustomOpDomain *domain = NULL;
     OrtStatus *status = CreateCustomOpDomain(api)(DOMAIN, &domain);
-    for (size_t i = 0; !status && i < RX_OPERATORS; i++)
-        status = CustomOpDomain_Add(api)(domain, rx_operators + i);
+    const int tf32 = asks_tf32(api, options);
+    for (const OrtCustomOp *op = rx_operators; !status && op < rx_operators + RX_OPERATORS; op++)
+        if (op->tf32 == tf32 || op->CreateKernelV2 == create) /* on a CPU nothing is rounded */
+            status = CustomOpDomain_Add(api)(domain, op);
     return status ? status : AddCustomOpDomain(api)(options, domain);
 }
 

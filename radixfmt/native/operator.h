@@ -9,7 +9,9 @@
 #define RX_RANK 5           /* of X at most */
 #define RX_LAYERS (1 << 16) /* layers of a stack */
 
-#define RX_OPERATORS 7 /* four on the CPU, then those of linear layers on CUDA */
+#define RX_TF32 "ai.radixfmt.tf32" /* session configuration entry; "1": CUDA may use TF32 */
+
+#define RX_OPERATORS 10 /* four on the CPU, those of linear layers on CUDA, the same with TF32 */
 
 struct rx_form {
     const char *name;

@@ -58,6 +58,8 @@ enum { ORT_ATTRIBUTE_INTS = 2 };
 #define KernelInfoGetAttributeArray_int64(api) \
     ORT(api, 163, const OrtKernelInfo *, const char *, int64_t *, size_t *)
 #define KernelContext_GetGPUComputeStream(api) ORT(api, 193, const OrtKernelContext *, void **)
+#define GetSessionConfigEntry(api) \
+    ORT(api, 238, const OrtSessionOptions *, const char *, char *, size_t *)
 #define KernelInfoGetConstantInput_tensor(api) \
     ORT(api, 249, const OrtKernelInfo *, size_t, int *, const OrtValue **)
 #define ShapeInferContext_GetInputTypeShape(api) \
@@ -102,6 +104,7 @@ struct OrtCustomOp {
     void (*ReleaseAliasMap)(int *, int *);
     /* a form of its own, behind what ONNX Runtime knows */
     const struct rx_form *form;
+    int tf32; /* CUDA: the session lets factors be rounded */
 };
 
 #endif

@@ -1,6 +1,7 @@
 """What CUDA asks of a session, as far as it shows without a GPU."""
 
 import json
+from contextlib import suppress
 
 import numpy as np
 import onnx
@@ -8,6 +9,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 import radixfmt as rx
+from radixfmt import native
 from radixfmt.backends import binding, device, ort
 from radixfmt.backends.binding import Bound, cuda_tile
 from radixfmt.backends.ort import Session
@@ -53,10 +55,14 @@ def cuda(monkeypatch):
 
 def test_a_provider_gets_its_options(net, monkeypatch):
     runtime = device.onnxruntime()
+    operators = {} if native.library() is None else {native.TF32: "1"}
     seen = {}
 
     def fails(model, options, providers):
+        seen.clear()
         seen.update(providers[0][1])
+        with suppress(RuntimeError):  # there is no such entry
+            seen[native.TF32] = options.get_session_config_entry(native.TF32)
         raise RuntimeError("there is no such GPU")
 
     monkeypatch.setattr(device, "cuda_problem", lambda: None)
@@ -65,7 +71,7 @@ def test_a_provider_gets_its_options(net, monkeypatch):
     monkeypatch.setattr(runtime, "InferenceSession", fails)
     for more, wanted in (
         ({}, {"use_tf32": "0", "enable_cuda_graph": "0"}),
-        ({"precision": "tf32"}, {"use_tf32": "1", "enable_cuda_graph": "0"}),
+        ({"precision": "tf32"}, {"use_tf32": "1", "enable_cuda_graph": "0"} | operators),
         ({"cuda_graph": True}, {"use_tf32": "0", "enable_cuda_graph": "1"}),
     ):
         with pytest.raises(DeviceError, match="cannot run this model there: there is no such GPU"):

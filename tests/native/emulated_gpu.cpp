@@ -1,79 +1,23 @@
 // A GPU that is none: libcuda.so.1 and NVRTC as far as the library uses them, with its kernels
 // compiled for the host, and a library of operators that gives the CPU the kernels meant for CUDA.
 //
-// The threads of a block are fibres: one runs until it waits for the others. Memory starts as NaN;
-// the shared memory behind what a block asked for must stay as it was.
+// Memory starts as NaN; the shared memory behind what a block asked for must stay as it was.
 #include <dlfcn.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 
-#include <cmath>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
-#include <vector>
 
-struct alignas(16) float4 { float x, y, z, w; };
-struct alignas(8) uint2 { unsigned x, y; };
-struct dim3 { unsigned x, y, z; };
-static dim3 threadIdx, blockIdx, blockDim, gridDim;
-static void __syncthreads();
-template <class T> static T __ldg(const T *from) { return *from; }
-static float __uint_as_float(unsigned bits) { float value; return memcpy(&value, &bits, 4), value; }
-
-#define __device__
-#define __global__
-#define __shared__
-#define __forceinline__ inline
-#define __launch_bounds__(...)
+#include "emulated_threads.h"
 #include "cuda/layer.h"
+#include "cuda/samples.cu"
+#include "cuda/tensor.cu"
 #include "cuda/kernels.cu"
 #include "ort_api.h"
 
-constexpr size_t SHARED = 1 << 18, STACK = 1 << 15;
+constexpr size_t SHARED = 1 << 18;
 float4 memory[SHARED / sizeof(float4)];
-
-// --- blocks of fibres
-
-static ucontext_t scheduler;
-struct Fibre { ucontext_t context; bool done; char *stack; };
-static std::vector<Fibre> fibres;
-static size_t running;
-static std::function<void()> *body;
-
-static void __syncthreads() { swapcontext(&fibres[running].context, &scheduler); }
-
-static void entry() {
-    (*body)();
-    fibres[running].done = true;
-    swapcontext(&fibres[running].context, &scheduler);
-}
-
-static void run_block(unsigned threads, bool backwards) {
-    while (fibres.size() < threads) fibres.push_back({{}, true, (char *)malloc(STACK)});
-    for (unsigned i = 0; i < threads; i++) {
-        Fibre &fibre = fibres[i];
-        getcontext(&fibre.context);
-        fibre.context.uc_stack.ss_sp = fibre.stack;
-        fibre.context.uc_stack.ss_size = STACK;
-        fibre.done = false;
-        makecontext(&fibre.context, entry, 0);
-    }
-    for (unsigned left = threads; left;) {
-        for (unsigned i = 0; i < threads; i++) {
-            running = backwards ? threads - 1 - i : i;
-            if (fibres[running].done) continue;
-            threadIdx = {(unsigned)running, 0, 0};
-            swapcontext(&scheduler, &fibres[running].context);
-            left -= fibres[running].done;
-        }
-    }
-}
 
 // --- what the tests ask for, and what they ask about
 
@@ -112,9 +56,9 @@ template <class... T> static std::function<void(Arguments)> wrapped(void (*kerne
 
 struct Function { const char *name; std::function<void(Arguments)> run; unsigned shared; };
 #define FUNCTION(NAME) {#NAME, wrapped(NAME), 49152}
-static Function functions[] = {FUNCTION(stack_28), FUNCTION(stack_64), FUNCTION(layer_1),
-                               FUNCTION(layer_8),  FUNCTION(layer_64), FUNCTION(turn_in),
-                               FUNCTION(turn_out)};
+static Function functions[] = {FUNCTION(stack_28),  FUNCTION(stack_64), FUNCTION(tensor_28),
+                               FUNCTION(tensor_64), FUNCTION(layer_1),  FUNCTION(layer_8),
+                               FUNCTION(layer_64),  FUNCTION(turn_in),  FUNCTION(turn_out)};
 
 extern "C" {
 int cuInit(unsigned) { return called("cuInit"); }
@@ -200,7 +144,7 @@ int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
 
 int nvrtcCreateProgram(void **, const char *source, const char *, int, const char *const *,
                        const char *const *) {
-    return !strstr(source, "stack_##TILE"); // the whole source is there
+    return !strstr(source, "STACK(tensor_64"); // the whole source is there
 }
 int nvrtcCompileProgram(void *, int, const char *const *) { return called("nvrtcCompileProgram"); }
 int nvrtcDestroyProgram(void **) { return 0; }

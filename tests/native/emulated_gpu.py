@@ -1,5 +1,7 @@
 """Tests of the operators on a GPU that is emulated; started by test_native_cuda.py.
 
+Those of TF32 lie in emulated_tf32.py.
+
 RADIXFMT_EMULATED_GPU names a folder that holds the emulation as libcuda.so.1 and libnvrtc.so.13,
 where the loader looks first; RADIXFMT_EMULATED the compiled operators.
 """
@@ -7,6 +9,7 @@ where the loader looks first; RADIXFMT_EMULATED the compiled operators.
 import ctypes
 import os
 import sys
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -25,7 +28,11 @@ SUITES = {
 }
 """Tests of the CPU's kernels that the GPU's have to pass as well."""
 
-KERNELS = ("stack_28", "stack_64", "layer_1", "layer_8", "layer_64", "turn_in", "turn_out")
+HOSTILE = "test_native_hostile.py"
+"""Those of models that lie, which are refused before anything is copied to the GPU."""
+
+KERNELS = ("stack_28", "stack_64", "tensor_28", "tensor_64")
+KERNELS += ("layer_1", "layer_8", "layer_64", "turn_in", "turn_out")
 
 GPUS = cycle([(1, 232448, 50 << 20), (132, 0, 50 << 20), (20, 232448, 1 << 20), (132, 0, 0)])
 """Multiprocessors, bytes of shared memory, bytes of L2 cache: each way to run a stack in turn."""
@@ -38,8 +45,10 @@ class Gpu:
         self.path = str(Path(os.environ["RADIXFMT_EMULATED_GPU"]) / "libcuda.so.1")
         self.library = ctypes.CDLL(self.path)
 
-    def register(self, options):
+    def register(self, options, *, tf32=False):
         self.library.emulate(*next(GPUS))
+        if tf32:
+            options.add_session_config_entry(native.TF32, "1")
         options.register_custom_ops_library(self.path)
         return True
 
@@ -123,9 +132,16 @@ def test_what_fails_is_told(function, message):
 def main():
     """Run the tests; return 0 if all passed and each kernel has been used."""
     native.register = GPU.register
-    code = pytest.main([__file__, "-q", "-p", "no:cacheprovider"])
+    options = ["-q", "-p", "no:cacheprovider"]
+    code = pytest.main([__file__, str(HERE / "emulated_tf32.py"), *options])
     for suite, names in SUITES.items():
-        code |= pytest.main([str(HERE / suite), "-q", "-p", "no:cacheprovider", "-k", names])
+        code |= pytest.main([str(HERE / suite), *options, "-k", names])
+    native.register = partial(GPU.register, tf32=True)
+    moved = GPU.calls("cuMemcpyHtoD"), GPU.calls("cuLaunchKernel")
+    code |= pytest.main([str(HERE / HOSTILE), *options, "-k", SUITES[HOSTILE]])
+    if moved != (GPU.calls("cuMemcpyHtoD"), GPU.calls("cuLaunchKernel")):
+        sys.stderr.write("a model that lies reached the GPU\n")
+        code |= 1
     unused = [name for name in KERNELS if not GPU.calls(name)]
     if unused:
         sys.stderr.write(f"kernels that nothing used: {unused}\n")

@@ -63,7 +63,7 @@ LITERATURE = {
 }
 
 AUTO, DENSE_TF32 = ("ort-auto", FLOAT32), ("ort-dense", TF32)
-NATIVE = (gpu_native.ENGINE, FLOAT32)
+NATIVE = (gpu_native.ENGINE, FLOAT32), (gpu_native.ENGINE, TF32)
 
 NO_SLOWER = 0.9
 """Share of dense TF32's speed below which `auto` under TF32 has chosen wrongly."""
@@ -198,10 +198,10 @@ def native(part: str, arguments: argparse.Namespace, deadline: float) -> Iterato
         entry = {
             "part": part,
             "engine": gpu_native.ENGINE,
-            "precision": FLOAT32,
+            "precision": case.precision,
             "late": False,
             "layers": len(case.network.layers),
-            "case": f"{case.name}, {case.form}" + ", CUDA graph" * case.graph,
+            "case": f"{case.name}, {case.form}, {case.precision}" + ", CUDA graph" * case.graph,
         }
         if isinstance(found, rx.RadixfmtError):
             yield entry | {"error": f"{found}"}
@@ -238,7 +238,7 @@ def wrong(found: list[dict[str, Any]], device: str) -> list[str]:
     for entry in found:
         name = f"{entry['part']}: {entry['engine']}, {entry.get('case', entry['precision'])}"
         if "result" not in entry:  # peers may be missing, ours may not
-            ours = (entry["engine"], entry["precision"]) in (AUTO, NATIVE)
+            ours = (entry["engine"], entry["precision"]) in (AUTO, *NATIVE)
             if ours and not entry["late"]:
                 problems.append(f"{name}: {entry['error']}")
             continue

@@ -6,13 +6,14 @@ Models are of the operators' nodes alone. On a CPU the same code runs the CPU's 
 from __future__ import annotations
 
 import time
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import radixfmt as rx
 from radixfmt.backends.parity import parity
-from radixfmt.backends.precision import FLOAT32
+from radixfmt.backends.precision import FLOAT32, TF32
 from radixfmt.backends.scipy import reference
 from radixfmt.benchmark.result import BenchResult
 from radixfmt.benchmark.workload import checked_rows, samples
@@ -36,7 +37,9 @@ ROWS = (1, 5, 33, 1000)
 """Samples of the checks: a kernel for one, for few, for tiles that are cut short, for many."""
 
 WIDTHS = (96, 1024, 4096)
-"""Neurons of the checks: tiles of 64 samples, of 28, and activations in the second-level cache."""
+"""Neurons of the checks: tiles of 64 samples, of 28, and activations in the second-level cache.
+
+With TF32, groups are on tensor cores in tiles, and in float32 elsewhere."""
 
 LEAST_SECONDS = 0.02
 """Time that one sample takes at least."""
@@ -54,6 +57,7 @@ class Case(NamedTuple):
         pack: makes a layer what the operators take.
         form: `STACK` or `SINGLE`.
         graph: record the kernels once and replay them.
+        precision: of products, float32 or TF32.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Case(NamedTuple):
     pack: Callable[..., Packed]
     form: str
     graph: bool
+    precision: str
 
 
 def checks(device: str, *, quick: bool) -> Iterator[tuple[Case, Found]]:
@@ -79,7 +84,7 @@ def checks(device: str, *, quick: bool) -> Iterator[tuple[Case, Found]]:
 
 
 def timed(network: Network, rows: int, device: str, rounds: int) -> Iterator[tuple[Case, Found]]:
-    """Yield the stack and the single layers, with CUDA graphs and without."""
+    """Yield the stack and the single layers, with TF32, with CUDA graphs, and without."""
     yield from _ways("RadiX-Net", network, chosen, device, (rows,), rounds)
 
 
@@ -91,14 +96,15 @@ def _ways(
     rows: Sequence[int],
     rounds: int,
 ) -> Iterator[tuple[Case, Found]]:
-    for form in (STACK, SINGLE):
-        for graph in (False, True) if device == "cuda" else (False,):
-            case = Case(name, network, packs, form, graph)
-            try:
-                for found in _measured(case, device, rows, rounds):
-                    yield case, found
-            except rx.RadixfmtError as error:  # other cases may still run
-                yield case, error
+    on_gpu = device == "cuda"
+    precisions, graphs = (FLOAT32, TF32)[: 1 + on_gpu], (False, True)[: 1 + on_gpu]
+    for form, precision, graph in product((STACK, SINGLE), precisions, graphs):
+        case = Case(name, network, packs, form, graph, precision)
+        try:
+            for found in _measured(case, device, rows, rounds):
+                yield case, found
+        except rx.RadixfmtError as error:  # other cases may still run
+            yield case, error
 
 
 def _random(width: int, rng: np.random.Generator, dtype: Any) -> rx.Layer:
@@ -135,7 +141,12 @@ def _model(case: Case) -> onnx.ModelProto:
 def _measured(case: Case, device: str, rows: Sequence[int], rounds: int) -> Iterator[BenchResult]:
     """Yield a result for each number of rows."""
     with rx.Session(
-        _model(case), device=device, tile=max(rows), cuda_graph=case.graph, threads=1
+        _model(case),
+        device=device,
+        tile=max(rows),
+        cuda_graph=case.graph,
+        precision=case.precision,
+        threads=1,
     ) as session:
         placed = None if case.graph else session.placement().as_json()
         for count in rows:
@@ -154,7 +165,7 @@ def _measured(case: Case, device: str, rows: Sequence[int], rounds: int) -> Iter
                 peak_bytes=None,
                 parity=parity(bound.outputs()[checked], reference(case.network, x[checked])),
                 config={"cuda_graph": case.graph, "case": case.name},
-                precision=FLOAT32,
+                precision=case.precision,
                 placement=placed,
             )
 

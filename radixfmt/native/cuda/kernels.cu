@@ -1,4 +1,5 @@
-/* The kernels, compiled at run time for the GPU at hand, after layer.h.
+/* The kernels, compiled at run time for the GPU at hand, after layer.h,
+   samples.cu and tensor.cu.
 
    Activations lie as rows of samples, one row for each neuron's slot. A warp takes some outputs of
    a row of TILE samples: LANES lanes share an output and hold SAMPLES samples each.
@@ -15,79 +16,6 @@
 
    Rows: nothing is shared but the edge. One activation is read for each multiply-add, so shared
    memory allows a quarter of full speed. */
-
-#define DEVICE static __device__ __forceinline__
-#define KERNEL extern "C" __global__ void
-#define WARP 32
-
-/* A tile of samples in shared memory. */
-template <int TILE> struct Tile {
-    float *data;
-    __device__ __forceinline__ float *row(unsigned slot) const { return data + slot * TILE; }
-};
-
-/* The same in global memory, `stride` samples wide. */
-struct Columns {
-    float *data;
-    size_t stride;
-    __device__ __forceinline__ float *row(unsigned slot) const { return data + slot * stride; }
-};
-
-template <int N> DEVICE void load_weights(const float *from, float to[N]) {
-    if constexpr (N % 4 == 0) {
-#pragma unroll
-        for (int i = 0; i < N; i += 4) {
-            const float4 four = __ldg((const float4 *)(from + i));
-            to[i] = four.x, to[i + 1] = four.y, to[i + 2] = four.z, to[i + 3] = four.w;
-        }
-    } else {
-#pragma unroll
-        for (int i = 0; i < N; i++) to[i] = __ldg(from + i);
-    }
-}
-
-/* A thread's samples of a row: fours of neighbours, or else one of each run of LANES. */
-template <int LANES, int SAMPLES>
-DEVICE void load_samples(const float *row, unsigned lane, float to[SAMPLES]) {
-    if constexpr (SAMPLES % 4 == 0) {
-#pragma unroll
-        for (int i = 0; i < SAMPLES; i += 4) {
-            const float4 four = *(const float4 *)(row + i * LANES + 4 * lane);
-            to[i] = four.x, to[i + 1] = four.y, to[i + 2] = four.z, to[i + 3] = four.w;
-        }
-    } else {
-#pragma unroll
-        for (int i = 0; i < SAMPLES; i++) to[i] = row[i * LANES + lane];
-    }
-}
-
-/* NaN stays NaN. */
-DEVICE float bounded(float value, const rx_cuda_layer &layer) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-    asm("max.NaN.f32 %0, %0, %1;" : "+f"(value) : "f"(layer.low));
-    asm("min.NaN.f32 %0, %0, %1;" : "+f"(value) : "f"(layer.high));
-    return value;
-#else
-    value = value < layer.low ? layer.low : value;
-    return value > layer.high ? layer.high : value;
-#endif
-}
-
-template <int LANES, int SAMPLES>
-DEVICE void store_samples(float *row, unsigned lane, const float sum[SAMPLES],
-                          const rx_cuda_layer &layer) {
-    if constexpr (SAMPLES % 4 == 0) {
-#pragma unroll
-        for (int i = 0; i < SAMPLES; i += 4) {
-            const float4 four = {bounded(sum[i], layer), bounded(sum[i + 1], layer),
-                                 bounded(sum[i + 2], layer), bounded(sum[i + 3], layer)};
-            *(float4 *)(row + i * LANES + 4 * lane) = four;
-        }
-    } else {
-#pragma unroll
-        for (int i = 0; i < SAMPLES; i++) row[i * LANES + lane] = bounded(sum[i], layer);
-    }
-}
 
 template <int LANES, int SAMPLES, int OUTPUTS>
 DEVICE void add(float sum[OUTPUTS][SAMPLES], const float weight[OUTPUTS], const float *row,
@@ -134,7 +62,7 @@ DEVICE void blocks(const rx_cuda_layer &layer, Rows x, Rows y, unsigned warp, un
         for (int o = 0; o < OUTPUTS; o++) {
             slot = __ldg(layer.outputs + at + o);
             if (slot < layer.n_out)
-                store_samples<LANES, SAMPLES>(y.row(slot), lane, sum[o], layer);
+                store_samples<LANES, SAMPLES, Rows::ROUNDS>(y.row(slot), lane, sum[o], layer);
         }
     }
 }
@@ -161,7 +89,8 @@ DEVICE void rows(const rx_cuda_layer &layer, Rows x, Rows y, unsigned warp, unsi
 #pragma unroll
             for (int s = 0; s < SAMPLES; s++) sum[s] += __uint_as_float(pair.y) * sample[s];
         }
-        store_samples<LANES, SAMPLES>(y.row(__ldg(layer.outputs + output)), lane, sum, layer);
+        store_samples<LANES, SAMPLES, Rows::ROUNDS>(y.row(__ldg(layer.outputs + output)), lane, sum,
+                                                    layer);
     }
 }
 
@@ -170,28 +99,44 @@ DEVICE void compute(const rx_cuda_layer &layer, Rows x, Rows y, unsigned warp, u
     constexpr int SAMPLES = TILE == 28 ? 7 : TILE == 64 ? 8 : 1, LANES = TILE / SAMPLES;
     if (!layer.blocks) rows<TILE>(layer, x, y, warp, warps);
     else if constexpr (TILE == 1) blocks<LANES, SAMPLES, 1>(layer, x, y, warp, warps);
-    else if (TILE == 8 || layer.m % 8) blocks<LANES, SAMPLES, 4>(layer, x, y, warp, warps);
+    else if (TILE == 8 || Rows::ROUNDS || layer.m % 8)
+        blocks<LANES, SAMPLES, 4>(layer, x, y, warp, warps);
     else blocks<LANES, SAMPLES, 8>(layer, x, y, warp, warps);
 }
 
 extern __shared__ float4 memory[];
 
 /* All layers for one tile of samples: activations go to and fro between halves of shared memory. */
-template <int TILE>
+template <int TILE, bool TENSOR>
 DEVICE void stack(const rx_cuda_layer *layers, int count, const unsigned *first, const float *x,
                   float *y, size_t batch, unsigned n_in, unsigned n_out, unsigned half) {
-    Tile<TILE> from = {(float *)memory}, to = {(float *)memory + half};
+    using Rows = Tile<TILE, TENSOR>;
+    Rows from = {(float *)memory}, to = {(float *)memory + half};
     const unsigned warp = threadIdx.x / WARP, warps = blockDim.x / WARP, lane = threadIdx.x % WARP;
     const size_t start = (size_t)blockIdx.x * TILE, left = batch - start;
+    const bool rounds = TENSOR && layers->items;
+    Fragment held;
+    if (rounds) held = load_fragment(first_record(*layers, warp));
+    if (TENSOR && threadIdx.x < Rows::PITCH) /* the row behind the last, which fills up groups */
+        from.data[half - 1 - threadIdx.x] = to.data[half - 1 - threadIdx.x] = 0.0f;
     for (unsigned t = warp; t < TILE; t += warps)
-        for (unsigned i = lane; i < n_in; i += WARP)
-            from.row(first ? first[i] : i)[t] = t < left ? x[(start + t) * n_in + i] : 0.0f;
+        for (unsigned i = lane; i < n_in; i += WARP) {
+            const float value = t < left ? x[(start + t) * n_in + i] : 0.0f;
+            from.row(first ? first[i] : i)[t] = rounds ? tf32(value) : value;
+        }
     __syncthreads();
     for (int i = 0; i < count; i++) {
         const rx_cuda_layer layer = layers[i];
-        compute<TILE>(layer, from, to, warp, warps);
+        const bool follows = TENSOR && i + 1 < count && layers[i + 1].items;
+        if (!TENSOR || !layer.items) {
+            compute<TILE>(layer, from, to, warp, warps);
+            if (follows) held = load_fragment(first_record(layers[i + 1], warp));
+        } else {
+            const rx_record *next = first_record(layers[follows ? i + 1 : i], warp);
+            tensor<TILE>(layer, next, from, to, warp, warps, held);
+        }
         __syncthreads();
-        const Tile<TILE> made = to;
+        const Rows made = to;
         to = from;
         from = made;
     }
@@ -199,15 +144,16 @@ DEVICE void stack(const rx_cuda_layer *layers, int count, const unsigned *first,
         for (unsigned i = lane; i < n_out; i += WARP) y[(start + t) * n_out + i] = from.row(i)[t];
 }
 
-#define STACK(TILE)                                                                               \
+#define STACK(NAME, TILE, TENSOR)                                                                 \
     KERNEL __launch_bounds__(512)                                                                 \
-        stack_##TILE(const rx_cuda_layer *layers, int count, const unsigned *first,               \
-                     const float *x, float *y, size_t batch, unsigned n_in, unsigned n_out,       \
-                     unsigned half) {                                                             \
-        stack<TILE>(layers, count, first, x, y, batch, n_in, n_out, half);                        \
+        NAME(const rx_cuda_layer *layers, int count, const unsigned *first, const float *x,       \
+             float *y, size_t batch, unsigned n_in, unsigned n_out, unsigned half) {              \
+        stack<TILE, TENSOR>(layers, count, first, x, y, batch, n_in, n_out, half);                \
     }
-STACK(28)
-STACK(64)
+STACK(stack_28, 28, false)
+STACK(stack_64, 64, false)
+STACK(tensor_28, 28, true)
+STACK(tensor_64, 64, true)
 
 /* One layer for all tiles in a run of columns: a block's y is its tile. */
 #define LAYER(TILE)                                                                               \
