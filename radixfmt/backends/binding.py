@@ -33,9 +33,9 @@ LEAST_TILE = 32
 WHOLE = 2**31
 """Rows of a tile where compiled operators cut tiles of their own: as many as a thread gets."""
 
-TILED = 4096
-"""Rows of a tile where the model cuts tiles of its own: it copies samples and results once, whole.
-"""
+TILED, TILED_VALUES = 4096, 2**24
+"""Rows of a tile, and values of a layer, where the model cuts tiles of its own: it copies samples
+and results once, whole, 64 MiB at a time."""
 
 NO_GRAPH = -1
 """The number onnxruntime gives to runs that are not recorded."""
@@ -49,7 +49,7 @@ def fitting_tile(kind: str, width: int, metadata: Mapping[str, str]) -> int:
     if lowering == "native" and has_kernels(kind):
         return WHOLE
     if "radixfmt.tile" in metadata:
-        return TILED
+        return max(LEAST_TILE, min(TILED, TILED_VALUES // max(width, 1)))
     return MOST if lowering == "dense" else tile_for(width)  # that is bound by its weights
 
 

@@ -27,6 +27,9 @@ STEP = 32
 """Rows by which tiles are shortened for several threads: with whole vectors of rows the numbers are
 the same, to the last bit, for every number of threads."""
 
+FEW = 3
+"""Rows up to which kernels take each by itself, and add up in another order."""
+
 KEPT = 4
 """Shapes of samples whose buffers on a GPU are kept."""
 
@@ -48,7 +51,7 @@ class Session:
         threads: None for all cores this process may use.
         lowering: how a network is exported; of a model that is settled.
         tile: rows per tile; None for the measured default.
-        precision: on CUDA also "tf32" (coarser products, of compiled operators too), or of a
+        precision: on CUDA also "tf32" (coarser products, those of lowering "native" too), or of a
             network "float16" or "bfloat16".
         cuda_graph: on CUDA, record the kernels of a tile once and replay them.
 
@@ -157,9 +160,9 @@ class Session:
         return checked(x, width, dtype, rank=len(shape))
 
     def _cut(self, rows: int) -> list[tuple[int, int]]:
-        """Return where tiles start and stop; no last one has a single row, which rounds apart."""
+        """Return where tiles start and stop; no last one has few rows, which round apart."""
         ends = list(tiles(rows, self._tile_of(rows)))
-        if len(ends) > 1 and rows - ends[-1][0] == 1 and not self._sized:
+        if len(ends) > 1 and rows - ends[-1][0] <= FEW and not self._sized:
             ends[-2:] = [(ends[-2][0], rows)]
         return ends
 

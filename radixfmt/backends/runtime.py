@@ -58,7 +58,7 @@ def loadable(
             lowering=lowering,
             target=target,
             compiled=compiled,
-            allow_dense=compiled and lowering in ("auto", "native"),
+            allow_dense=lowering in ("auto", "native") and native.library() is not None,
         )
         return narrowed(made.model, precision)
     if isinstance(source, str | os.PathLike) and not os.fspath(source).endswith(".onnx"):

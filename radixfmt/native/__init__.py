@@ -49,7 +49,8 @@ def register(options: Any, *, tf32: bool = False) -> bool:
     """Let sessions made with these options compute sparse operators by compiled kernels.
 
     Args:
-        options: an `onnxruntime.SessionOptions`; a second call with the same does nothing.
+        options: an `onnxruntime.SessionOptions`; a second call with the same does nothing, nor does
+            it change `tf32`.
         tf32: let CUDA's tensor cores round the factors of products to 10 bits of mantissa, an error
             of about 1e-3 relative; elsewhere this changes nothing.
 

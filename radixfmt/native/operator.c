@@ -100,7 +100,7 @@ static OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context) {
      .GetInputMemoryType = MEMORY, .GetVariadicInputMinArity = one,                               \
      .GetVariadicInputHomogeneity = one, .GetVariadicOutputMinArity = one,                        \
      .GetVariadicOutputHomogeneity = one, .CreateKernelV2 = CREATE, .KernelComputeV2 = COMPUTE,   \
-     .InferOutputShape = infer, .GetStartVersion = one, .GetEndVersion = one, .form = FORM,  \
+     .InferOutputShape = infer, .GetStartVersion = one, .GetEndVersion = one, .form = FORM,      \
      .tf32 = TF32}
 #define CPU(FORM) OPERATOR(FORM, 0, provider_of, in_memory, create, compute, destroy)
 #define CUDA(FORM, TF32)                                                                          \

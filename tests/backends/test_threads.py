@@ -16,15 +16,15 @@ from radixfmt.errors import UnsupportedError
 @pytest.fixture(scope="module")
 def net():
     return rx.generate(
-        "radix-net", systems=[[2] * 6], widths=[4] * 7, weights="he", activation="relu"
+        "radix-net", systems=[[2] * 6], widths=[4] * 7, weights="he", bias=0.1, activation="relu"
     )
 
 
-@pytest.mark.parametrize("lowering", ["auto", "dense"])
+@pytest.mark.parametrize("lowering", ["auto", "dense", "native"])
 def test_the_number_of_threads_changes_no_bit(net, lowering):
     x = np.random.default_rng(0).random((517, 256), dtype=np.float32)
     sessions = [Session(net, device="cpu", threads=n, lowering=lowering) for n in (1, 2, 3)]
-    for rows in (1, 2, 31, 33, 64, 65, 97, 256, 257, 513, 517):
+    for rows in (1, 2, 31, 33, 64, 65, 66, 67, 97, 131, 256, 257, 513, 517):
         wanted, *others = (session.run(x[:rows]) for session in sessions)
         for y in others:
             assert np.array_equal(y, wanted), rows

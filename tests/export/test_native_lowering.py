@@ -10,6 +10,7 @@ import radixfmt as rx
 from radixfmt import native
 from radixfmt.backends import binding, ort
 from radixfmt.backends.ort import Session
+from radixfmt.backends.runtime import loadable
 from radixfmt.backends.scipy import reference
 from radixfmt.errors import UnsupportedError
 from radixfmt.export import export, exporter, to_onnx
@@ -126,6 +127,15 @@ def test_definitions_that_fill_memory_are_refused(monkeypatch):
     with pytest.raises(UnsupportedError, match="27648 so far"):
         to_onnx(made, lowering="native")
     to_onnx(made, lowering="native", allow_dense=True)
+
+
+@compiled
+@pytest.mark.parametrize("precision", ["float32", "tf32"])
+def test_definitions_that_are_not_run_may_be_large_on_cuda(monkeypatch, precision):
+    made = rx.chain([layer(f"layer{i}", seed=i) for i in range(3)])
+    monkeypatch.setattr(exporter, "LARGEST_EXPANDED", 2 * 48 * 48 * 4)
+    model = loadable(made, lowering="native", target="cuda", precision=precision)
+    assert [node.op_type for node in model.graph.node] == ["SparseStack"]
 
 
 def test_convolutions_with_their_bounds():

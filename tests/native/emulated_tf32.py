@@ -206,3 +206,40 @@ def test_outputs_whose_weights_are_of_any_size():
         wanted = computed(layer, x)
     assert np.isinf(wanted).any(axis=0).sum() == np.isnan(wanted).any(axis=0).sum() == 1
     np.testing.assert_allclose(found[0], wanted, rtol=1e-2, atol=0)
+
+
+@pytest.mark.parametrize("size", [1.0, 2.0**-116])
+def test_small_weights_beside_a_large_one_keep_their_bits(size):
+    rng = np.random.default_rng(4)
+    layer = blocks(2, 16, 16, 16, rng)
+    inputs = np.tile(np.arange(16, dtype=np.int32), (2, 1))
+    small = rounded(rng.uniform(1, 2, layer.weights.shape)) * 2.0**-22
+    small[:, :, 0] = 1  # and reads zero
+    x = np.eye(16, dtype=np.float32) / np.float32(size)
+    x[0] = 0
+    layer = replace(layer, inputs=inputs, bias=np.zeros_like(layer.bias))
+
+    def outputs(weights):
+        made = replace(layer, weights=(weights * size).astype(np.float32))
+        model = model_of([linear(made, "x", "y", "a")], 16, layer.n_out)
+        return started(model).run(None, {"x": x})[0], computed(made, x)
+
+    found, wanted = outputs(small)
+    np.testing.assert_array_equal(found, wanted.astype(np.float32))
+    found, _ = outputs(np.where(small == 1, 1, 3 * 2.0**-33))
+    assert np.unique(found[1:]).tolist() == [
+        2.0**-31
+    ]  # multiples of 2^-32 are kept, a half goes up
+
+
+def test_sums_stay_finite_up_to_their_bound():
+    layer = blocks(1, 16, 16, 16, np.random.default_rng(5))
+    layer = replace(
+        layer,
+        weights=np.ones((1, 16, 16), np.float32),
+        inputs=np.arange(16, dtype=np.int32)[None],
+        bias=np.zeros_like(layer.bias),
+    )
+    x = np.full((3, 16), 2.0**114, np.float32)
+    model = model_of([linear(layer, "x", "y", "a")], 16, layer.n_out)
+    assert np.unique(started(model).run(None, {"x": x})[0]).tolist() == [2.0**118]
