@@ -34,8 +34,8 @@ WHOLE = 2**31
 """Rows of a tile where compiled operators cut tiles of their own: as many as a thread gets."""
 
 TILED, TILED_VALUES = 4096, 2**24
-"""Rows of a tile, and values of a layer, where the model cuts tiles of its own: it copies samples
-and results once, whole, 64 MiB at a time."""
+"""Rows of a tile, and values of its samples, where the model cuts tiles of its own: it copies
+samples and results once, whole, 64 MiB of float32 at a time."""
 
 NO_GRAPH = -1
 """The number onnxruntime gives to runs that are not recorded."""

@@ -7,6 +7,7 @@ from onnx.checker import check_model
 from onnx.reference import ReferenceEvaluator
 
 import radixfmt as rx
+from radixfmt.backends.binding import fitting_tile
 from radixfmt.backends.parity import check
 from radixfmt.backends.scipy import reference
 from radixfmt.export import to_onnx
@@ -67,6 +68,11 @@ def test_a_session_leaves_tiles_to_the_model(network):
         check(session.run(x), reference(network, x))
     assert called[0] == len(x)
     assert len(called) == 3, "one piece for each thread"
+
+
+@pytest.mark.parametrize(("width", "rows"), [(1024, 4096), (16384, 1024), (10**6, 32)])
+def test_what_a_tiled_model_copies_is_bounded(width, rows):
+    assert fitting_tile("cpu", width, {"radixfmt.tile": "32"}) == rows
 
 
 def test_rows_that_depend_on_each_other_stay_together(network):
