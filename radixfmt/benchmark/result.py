@@ -73,10 +73,11 @@ class BenchResult:
         """Return how many times faster this engine is: the median of the rounds' own ratios.
 
         Paired rounds share the machine's noise, so this is steadier than a ratio of medians. Both
-        results must come from one `bench` call.
+        results must come from one `bench` call. Of networks of different size, edges are compared.
         """
         pairs = zip(other.samples["steady"], self.samples["steady"], strict=True)
-        return statistics.median(theirs / ours for theirs, ours in pairs)
+        times = statistics.median(theirs / ours for theirs, ours in pairs)
+        return times if self.edges == other.edges else times * self.edges / other.edges
 
     def as_json(self) -> dict[str, Any]:
         """Return the stable keys of `radixfmt bench --json`, then those beyond them."""

@@ -62,7 +62,8 @@ def export(
         lowering: "auto" for the cheapest of each layer, or a registered name for all of them.
         target: "cpu" or "cuda": what the model will run on.
         batch: rows of every run, or None to leave the batch open: planned so that at 1, 128 and
-            1024 rows it falls behind the best choice for each of them as little as can be.
+            1024 rows it falls behind the best choice for each of them as little as can be; wide
+            layers, which run in tiles, for the rows of a tile.
         layout: "batch-major", [B, n] → [B, m], or "feature-major", [n, B] → [m, B].
         allow_dense: let what a runtime makes dense when it loads the model be as large as it likes.
         costs: what work costs where the model will run, from `calibration.calibrate` or

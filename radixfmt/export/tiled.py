@@ -69,21 +69,26 @@ def in_tiles(
     rows = tile_for(max(max(shape) for _, shape in network.headers))
     if not setting.others and setting.batch <= rows:
         return plans, None
-    inner = setting  # an open batch is planned for about a tile anyhow
-    if not setting.others:
-        inner = setting._replace(batch=-(-setting.batch // -(-setting.batch // rows)))
-    inside = plans if inner is setting else planned(inner)
+    # an open batch is planned for about a tile anyhow, unless layers are wide
+    largest = min(setting.batch, rows) if setting.others else _even(setting.batch, rows)
+    inner = setting._replace(batch=largest)
+    inside = plans if inner == setting else planned(inner)
 
     def gain(batch: int) -> float:
         """Return how many times as fast tiles are."""
-        tiles = -(-batch // rows)
-        each = _seconds(inside, inner, widths, -(-batch // tiles))
+        tiles, size = -(-batch // rows), _even(batch, rows)
+        each = _seconds(inside, inner, widths, size)
         return _seconds(plans, setting, widths, batch) / (tiles * each + SCAN)
 
     most, least = (gain(of((setting.batch, *setting.others))) for of in (max, min))
     if most * least > 1 and least >= KEPT:
         return inside, rows
     return plans, None
+
+
+def _even(batch: int, rows: int) -> int:
+    """Return the rows of tiles of one size, `rows` at most, that hold a batch."""
+    return -(-batch // -(-batch // rows))
 
 
 def _seconds(plans: Sequence[Plan], setting: Setting, widths: Sequence[int], batch: int) -> float:
@@ -132,8 +137,8 @@ def _fixed(
     graph: GraphBuilder, x: str, rows: int, widths: Sequence[int], batch: int
 ) -> tuple[str, list[str], str | None]:
     """Return the filled samples, the shapes of tiles and of their results, and where rows end."""
-    count = -(-batch // rows)
-    size = -(-batch // count)
+    size = _even(batch, rows)
+    count = -(-batch // size)
     missing = count * size - batch
     shapes = [
         graph.constant("tiles/shape", np.array([count, size, widths[0]])),

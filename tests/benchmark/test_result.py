@@ -22,6 +22,11 @@ def test_speedup_is_the_median_of_the_rounds_own_ratios(result):
     assert ours.speedup(dense) == pytest.approx(10)
 
 
+def test_networks_of_different_size_are_compared_by_their_edges(result):
+    whole, part = result("ort-auto", 5.0, edges=500), result("ort-dense", 10.0, edges=100)
+    assert whole.speedup(part) == pytest.approx(10)
+
+
 def test_table_text(result):
     dense = result("ort-dense", 1.0, 1.1, 0.9, lowering="dense", peak_bytes=None)
     ours = result("ort-auto", 0.1, 0.11, 0.09, parity=Parity(1.0, 3e-7, 64))

@@ -10,7 +10,7 @@ import radixfmt as rx
 from radixfmt.backends.binding import fitting_tile
 from radixfmt.backends.parity import check
 from radixfmt.backends.scipy import reference
-from radixfmt.export import to_onnx
+from radixfmt.export import export, to_onnx
 
 ROWS = 128
 """Of a tile of 1024 neurons."""
@@ -24,6 +24,10 @@ def network():
 
 def ops(model):
     return [node.op_type for node in model.graph.node]
+
+
+def metadata(model):
+    return {p.key: p.value for p in model.metadata_props}
 
 
 def samples(rows):
@@ -55,10 +59,19 @@ def test_a_fixed_batch(network, batch):
     check(run(model, samples(batch)), reference(network, samples(batch)))
 
 
+def test_an_open_batch_of_wide_layers_is_planned_for_its_tiles():
+    systems = [[2] * 8] * 3
+    wide = rx.generate("radix-net", systems=systems, widths=[16] * 25, weights="he")
+    left_open, fixed = (export(wide, batch=batch) for batch in (None, 4096))
+    assert {"radixfmt.tile": "32"}.items() <= metadata(left_open.model).items()
+    # of 128 rows at a time, tiles half as many and half as full would be cheaper
+    assert "fill 1.00" in left_open.layers[1].why
+    assert left_open.layers == fixed.layers
+
+
 def test_a_session_leaves_tiles_to_the_model(network):
     model = to_onnx(network)
-    kept = {p.key: p.value for p in model.metadata_props}
-    assert kept["radixfmt.tile"] == str(ROWS)
+    assert metadata(model)["radixfmt.tile"] == str(ROWS)
     x = samples(5 * ROWS + 1)
     called = []
     for threads in (1, 2):
