@@ -1,5 +1,7 @@
 """Deep networks of large batches run in tiles inside the model, whoever runs it."""
 
+import dataclasses
+
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -67,6 +69,29 @@ def test_an_open_batch_of_wide_layers_is_planned_for_its_tiles():
     # of 128 rows at a time, tiles half as many and half as full would be cheaper
     assert "fill 1.00" in left_open.layers[1].why
     assert left_open.layers == fixed.layers
+
+
+def held(model):
+    """Return how many values of each sample the tiles of a model hold."""
+    (scan,) = (node for node in model.graph.node if node.op_type == "Scan")
+    (body,) = (attribute.g for attribute in scan.attribute if attribute.name == "body")
+    return body.input[0].type.tensor_type.shape.dim[1].dim_value
+
+
+def test_samples_grow_longer_only_where_neurons_are_picked_by_number(network):
+    relu = rx.Node("Relu", (network.inputs[0].name,), ("positive",))
+    first = dataclasses.replace(network.graph[0], inputs=("positive",))
+    graph = (relu, first, *network.graph[1:])
+    after_relu = dataclasses.replace(network, graph=graph)
+    blocks = rx.generate("block-sparse", widths=[1024] * 17, block=16, degree=2, weights="he")
+    narrow = rx.generate(
+        "random-regular", widths=[1000] * 25, degree=32, weights="he", activation="relu"
+    )
+    x = np.random.default_rng(0).standard_normal((ROWS + 3, 1024)).astype(np.float32)
+    for net, values in ((network, 1040), (after_relu, 1024), (blocks, 1024), (narrow, 1000)):
+        model = to_onnx(net)
+        assert held(model) == values
+        check(run(model, x[:, :values]), reference(net, x[:, :values]))
 
 
 def test_a_session_leaves_tiles_to_the_model(network):
