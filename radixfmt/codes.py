@@ -56,7 +56,8 @@ CODES: dict[str, Code] = {
     "RX0106": Code(
         "error",
         "The path MUST name a regular file within the reader's size limit.",
-        "name a file; raise the limit with --limits file=BYTES if it is meant to be that large",
+        "name a file; if it is meant to be that large: --limits file=BYTES of validate and convert, "
+        "limits=Limits(file=BYTES) of radixfmt.open",
     ),
     "RX0107": Code(
         "error",
@@ -113,7 +114,8 @@ CODES: dict[str, Code] = {
     "RX1006": Code(
         "error",
         "Groups MUST nest at most 8 deep, and objects MUST NOT outnumber the reader's limit.",
-        "raise --limits objects=N if the file is meant to be that large",
+        "if the file is meant to be that large: --limits objects=N of validate and convert, "
+        "limits=Limits(objects=N) of radixfmt.open",
     ),
     "RX1007": Code(
         "error",

@@ -101,7 +101,8 @@ def test_a_file_and_several_batches(tmp_path, net):
 def test_engines_take_turns(fakes, doubling):
     found = rx.bench(doubling, engines=["first-fake", "second-fake"], batch=4, repeats=4)
     turns = fakes.read_text().split()
-    assert turns[-8:] == ["first", "second", "second", "first"] * 2
+    warm_then_timed = [name for name in ("first", "second", "second", "first") for _ in range(2)]
+    assert turns[-16:] == warm_then_timed * 2
     assert [r.parity.max_abs for r in found] == [0, 0]
 
 
