@@ -56,8 +56,8 @@ CODES: dict[str, Code] = {
     "RX0106": Code(
         "error",
         "The path MUST name a regular file within the reader's size limit.",
-        "name a file; if it is meant to be that large: --limits file=BYTES of validate and convert, "
-        "limits=Limits(file=BYTES) of radixfmt.open",
+        "name a file; if it is meant to be that large: --limits file=BYTES of validate and "
+        "convert, limits=Limits(file=BYTES) of radixfmt.open",
     ),
     "RX0107": Code(
         "error",
