@@ -50,7 +50,8 @@ def bench(
         threads: threads each engine may use.
         device: "auto", "cpu" or "cuda", for the engines that can choose.
         precision: on CUDA "tf32", "float16" or "bfloat16" in place of "float32".
-        repeats: rounds; in each, every engine gives one steady sample.
+        repeats: rounds; in each, every engine warms up, if its runs are short, and gives one
+            steady sample.
         time_budget: seconds after which no further round starts, all batch sizes together and
             preparation included; at least `LEAST_SAMPLES` rounds are run.
         seed: of the samples, float32 uniform in [0, 1).

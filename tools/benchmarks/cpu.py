@@ -76,13 +76,15 @@ class Case:
     targets: tuple[tuple[str, str, float], ...]
 
 
-def radix(systems: list[list[int]], width: int) -> Callable[[Path, int], None]:
-    """Return what writes a RadiX-Net of repeated systems, and a deep one."""
+def radix(
+    systems: list[list[int]], width: int, *, deep: bool = False
+) -> Callable[[Path, int], None]:
+    """Return what writes a RadiX-Net of repeated systems, and on demand a deep one."""
 
     def make(folder: Path, cycles: int) -> None:
-        for name, repeats in (("network", cycles), ("deep", DEEP * cycles)):
-            depth = sum(map(len, systems)) * repeats
-            widths = [width] * (depth + 1)
+        for name, times in ({"network": 1} | ({"deep": DEEP} if deep else {})).items():
+            repeats = times * cycles
+            widths = [width] * (sum(map(len, systems)) * repeats + 1)
             _write(folder, "radix-net", name, systems=systems * repeats, widths=widths)
 
     return make
@@ -139,7 +141,8 @@ SMALL, LARGE = radix([[2] * 6], 16), radix([[2] * 8], 16)
 CASES = (
     Case("radix-1024", "1024 neurons, 120 layers", SMALL, 20, 4096, PEERS,
          ((OURS, DENSE, 12), (OURS, SCIPY, 3.5))),
-    Case("radix-4096", "4096 neurons, 24 layers, and all 120", LARGE, 3, 4096,
+    Case("radix-4096", "4096 neurons, 24 layers, and all 120",
+         radix([[2] * 8], 16, deep=True), 3, 4096,
          (*PEERS, Run("120 layers", OURS, network="deep")),
          ((OURS, DENSE, 43), (OURS, SCIPY, 3.5), ("120 layers", DENSE, 35))),
     Case("circulant", "RadiX [32,32], 24 layers", radix([[32, 32]], 1), 12, 64, PAIR,
