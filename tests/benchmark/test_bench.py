@@ -1,15 +1,19 @@
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import radixfmt as rx
-from radixfmt.benchmark.engines import Settings, engine
+from radixfmt.benchmark import worker
+from radixfmt.benchmark.engines import Calls, Settings, engine
 from radixfmt.benchmark.job import Job
 from radixfmt.benchmark.result import PHASES
 from radixfmt.benchmark.rounds import measured
@@ -104,6 +108,27 @@ def test_engines_take_turns(fakes, doubling):
     warm_then_timed = [name for name in ("first", "second", "second", "first") for _ in range(2)]
     assert turns[-16:] == warm_then_timed * 2
     assert [r.parity.max_abs for r in found] == [0, 0]
+
+
+@pytest.mark.parametrize(("limit", "more"), [(0, 1), (worker.WARM_NS, 2)])
+def test_only_short_runs_warm_up(tmp_path, monkeypatch, doubling, limit, more):
+    rx.write(tmp_path / "net.rx.h5", doubling)
+    job = Job(
+        "scipy", str(tmp_path / "net.rx.h5"), Settings(4, 1, "cpu"), 0, str(tmp_path / "y.npy")
+    )
+    ran = []
+    run = Calls.run
+    monkeypatch.setattr(Calls, "run", lambda work: ran.append(1) or run(work))
+    monkeypatch.setattr(worker, "WARM_NS", limit)
+    monkeypatch.setattr(worker, "SAMPLE_NS", 0)  # one run in a sample
+    counts = []
+
+    def hear():
+        counts.append(len(ran))
+        return (asdict(job), "run", "run", "finish")[len(counts) - 1]
+
+    worker._serve(hear, io.StringIO())
+    assert np.diff(counts[1:]).tolist() == [more, more]
 
 
 def test_the_fastest_config_is_kept(fakes, doubling):
