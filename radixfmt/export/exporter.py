@@ -19,6 +19,7 @@ from radixfmt.export.fused import passes
 from radixfmt.export.graph import BATCH_MAJOR, FEATURE_MAJOR, GraphBuilder
 from radixfmt.export.lowerings import Setting
 from radixfmt.export.nodes import IR_VERSION, OPSET
+from radixfmt.export.order import in_reading_order
 from radixfmt.export.planner import AUTO, Plan, plan
 from radixfmt.export.rows import independent
 from radixfmt.export.shapes import float_of, rank, tensor_types
@@ -104,6 +105,7 @@ def export(
         plans, rows = in_tiles(network, setting, planned)
     else:
         plans, rows = planned(setting), None
+    plans = in_reading_order(nodes, plans)
     _check_memory(sum(p.estimate.weight_bytes for p in plans))
     graph = GraphBuilder(
         dtype,

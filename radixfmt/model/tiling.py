@@ -8,7 +8,7 @@ inputs. What is cheapest is left to the caller's own estimate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +59,25 @@ class Tiling:
         used = np.flatnonzero(flat >= 0)
         place[flat[used]] = used
         return place
+
+    def ordered(self, key: NDArray[Any]) -> Tiling:
+        """Return the same tiles, the outputs of each sorted by their `key`.
+
+        Args:
+            key: a number for each output neuron; those beyond them come last, as padding does.
+        """
+        _, m, k = self.size
+        keys = np.append(key, np.inf)[np.minimum(self.outputs, key.size)]
+        order = np.argsort(keys, axis=1, kind="stable")
+        if (order == np.arange(m)).all():
+            return self
+        row, column = np.divmod(self.slots, k)
+        slot = np.argsort(order, axis=1).reshape(-1)[row]
+        return replace(
+            self,
+            outputs=np.take_along_axis(self.outputs, order, axis=1),
+            slots=((row - row % m) + slot) * k + column,
+        )
 
     def blocks(self, weights: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return `weights` (`[nnz]` or `[1]`) as dense tiles `[groups, m, k]` of `dtype`."""

@@ -8,6 +8,8 @@ import pytest
 
 import radixfmt as rx
 from radixfmt.backends.ort import Session
+from radixfmt.backends.parity import check
+from radixfmt.backends.scipy import reference
 from radixfmt.errors import ParameterError, UnknownNameError, UnsupportedError
 from radixfmt.export import export, exporter, to_onnx
 from radixfmt.model.digest import digests
@@ -32,6 +34,32 @@ def test_blocked_chain_is_gather_and_grouped_convolution(challenge):
     assert {a.name: a.i for a in convs[0].attribute}["group"] >= 32
     assert [i.name for i in model.graph.input] == ["x"]
     assert [o.name for o in model.graph.output] == ["y"]
+
+
+@pytest.mark.parametrize("labels", ["own", "shuffled"])
+def test_neurons_that_are_read_together_lie_together(labels):
+    network = rx.generate(
+        "radix-net", systems=[[2] * 6] * 2, widths=[16] * 13, weights="he", activation="relu"
+    )
+    if labels == "shuffled":
+        rng = np.random.default_rng(0)
+        order, layers = np.arange(1024), []
+        for layer in network.layers:
+            following = rng.permutation(1024)
+            matrix = layer.pattern.to_scipy(layer.weights)[order][:, following]
+            pattern = rx.Pattern.from_scipy(matrix)
+            layers.append(rx.Layer(layer.name, pattern, matrix.data))
+            order = following
+        network = rx.chain(layers, activation="Relu")
+    model = to_onnx(network)
+    gathered = {i.name: list(i.dims) for i in model.graph.initializer if "/rows" in i.name}
+    # 16 neurons at a time: two such runs for each 16 outputs; two for 32 at the end of a cycle
+    runs = [[[128]], [[64]]]
+    assert [gathered[f"layer{i}/rows"] for i in range(1, 12)] == [
+        *runs[0] * 4, *runs[1], *runs[0] * 5, *runs[1]
+    ]  # fmt: skip
+    x = np.random.default_rng(1).standard_normal((3, 1024)).astype(np.float32)
+    check(Session(model, device="cpu").run(x), reference(network, x))
 
 
 @pytest.mark.parametrize("activation", ["Relu", None])

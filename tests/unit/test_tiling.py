@@ -50,6 +50,16 @@ def test_tiles_hold_every_edge_once(seed, n_in, n_out, density):
     )
     place = tiles.place(n_out)
     assert np.array_equal(tiles.outputs.reshape(-1)[place], np.arange(n_out))
+    key = rng.integers(0, 3, rng.integers(1, n_out + 1))  # of some outputs, or of all
+    other = tiles.ordered(key)
+    assert np.array_equal(
+        rebuilt(other, pattern.shape, weights), pattern.to_scipy(weights).toarray()
+    )
+    for outputs, before in zip(other.outputs, tiles.outputs, strict=True):
+        assert set(outputs) == set(before)
+        known = outputs[(outputs >= 0) & (outputs < key.size)]
+        assert np.array_equal(outputs[: known.size], known)
+        assert (np.diff(key[known]) >= 0).all()
     parts = tilings(pattern, lambda groups, m, k: 1.0 + groups * (m * k + k), 0.5)
     assert np.array_equal(
         sum(rebuilt(part, pattern.shape, weights) for part in parts),
@@ -69,6 +79,25 @@ def test_finds_equal_input_sets(direction):
     parameters = {"systems": [[2] * 6], "widths": [16] * 7, "direction": direction}
     assert size(**parameters) in {(64, 16, 32), (32, 32, 48)}  # exact, or pairs that share half
     assert size(**parameters, index=5) == (32, 32, 32)
+
+
+@pytest.mark.parametrize("index", range(5))
+def test_tiles_that_share_inputs_follow_each_other(index):
+    network = rx.generate("radix-net", systems=[[2] * 6], widths=[16] * 7)
+    pattern = network.layers[index].pattern
+    rng = np.random.default_rng(0)
+    rows, columns = rng.permutation(1024), rng.permutation(1024)
+    shuffled = of_mask(pattern.to_scipy(np.ones(pattern.nnz)).toarray()[rows][:, columns] > 0)
+    for of in (pattern, shuffled):
+        # whatever the cost, outputs of equal sets: blocks of 16 in rings, each of two neighbours
+        tiles = tiling(of, lambda groups, m, k: float(k))
+        assert tiles.size == (64, 16, 32)
+        shared = [
+            np.intersect1d(a, b).size
+            for a, b in zip(tiles.inputs[:-1], tiles.inputs[1:], strict=True)
+        ]
+        rings = 2**index
+        assert shared.count(16) == 64 - rings
 
 
 @pytest.mark.parametrize("direction", [-1, 1])

@@ -39,15 +39,14 @@ def cuts(sets: Sets, n_in: int, cost: Cost) -> Iterator[NDArray[np.int64]]:
         n_in: its inputs.
         cost: seconds of (groups, outputs per group, inputs per group).
     """
-    every = np.arange(sets.count)
-    yield every
-    if sets.count == 1:
-        return
     wide = sets.sizes > DENSE * n_in
-    if wide.all():
+    if sets.count == 1 or wide.all():
+        yield np.arange(sets.count)
         yield np.zeros(sets.count, np.int64)
         return
     orders = [order[~wide[order]] for order in _orders(sets)]
+    # along the chain, so that what one tile has read is still near when the next one reads it
+    yield np.argsort(np.concatenate([orders[-1], np.flatnonzero(wide)]))
     for order in orders:
         for m in SIZES:
             if m > sets.outputs[order].min():

@@ -20,7 +20,7 @@ class Sets:
 
     Attributes:
         bits: of an input neuron, in the keys below.
-        label: int64 `[n_out]`, the set of each output.
+        label: int64 `[n_out]`, the set of each output, numbered as the outputs first have them.
         outputs: int64 `[sets]`, how many outputs have each set.
         indptr: int64 `[sets + 1]`, where each set begins in `indices`.
         indices: int64, the inputs of all sets, ascending in each.
@@ -35,9 +35,11 @@ class Sets:
         code = np.random.Generator(np.random.Philox(key=0)).integers(
             0, 2**64, n_in, np.uint64, endpoint=False
         )
-        _, first, self.label = np.unique(
+        _, first, label = np.unique(
             _sums(code[indices], indptr), return_index=True, return_inverse=True
         )
+        order = np.argsort(first)
+        first, self.label = first[order], np.argsort(order)[label]
         self.outputs = np.bincount(self.label, minlength=first.size)
         self.sizes = np.diff(indptr)[first]
         self.indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.sizes)])
