@@ -6,7 +6,6 @@ are put side by side, so that its Gather copies them at once.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,32 +26,25 @@ TILES = "blocked"
 
 
 def in_reading_order(nodes: Sequence[Node], plans: Sequence[Plan]) -> list[Plan]:
-    """Return the plans, tiles of layers that only another tiled layer reads in its order.
+    """Return the plans; a tiled layer's outputs lie as a tiled layer that reads them asks.
 
     Args:
-        nodes: of the network's graph.
+        nodes: of the network's graph, producers first.
         plans: one for each layer.
     """
     found = list(plans)
-    uses = Counter(node.layer for node in nodes)
-    readers: dict[str, list[Node]] = {}
+    maker: dict[str, int] = {}
     for node in nodes:
-        for name in node.inputs:
-            readers.setdefault(name, []).append(node)
-    for node in nodes:
-        if node.layer is None or uses[node.layer] > 1 or not _tiled(plans[node.layer]):
-            continue
-        name = node.outputs[0]
-        while len(readers.get(name, ())) == 1 and readers[name][0].op in ELEMENTWISE:
-            name = readers[name][0].outputs[0]
-        following = readers.get(name, [])
-        if len(following) != 1 or following[0].layer is None:
-            continue
-        plan, after = plans[node.layer], plans[following[0].layer]
-        if _tiled(after):
-            key = _readers(after.estimate.form)
-            form = tuple(part.ordered(key) for part in plan.estimate.form)
-            found[node.layer] = plan._replace(estimate=plan.estimate._replace(form=form))
+        before = maker.get(node.inputs[0]) if node.inputs else None
+        if node.layer is not None:
+            if before is not None and _tiled(plans[before]) and _tiled(plans[node.layer]):
+                key = _readers(plans[node.layer].estimate.form)
+                estimate = plans[before].estimate
+                form = tuple(part.ordered(key) for part in estimate.form)
+                found[before] = plans[before]._replace(estimate=estimate._replace(form=form))
+            maker[node.outputs[0]] = node.layer
+        elif before is not None and node.op in ELEMENTWISE:
+            maker[node.outputs[0]] = before
     return found
 
 

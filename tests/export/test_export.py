@@ -54,10 +54,8 @@ def test_neurons_that_are_read_together_lie_together(labels):
     model = to_onnx(network)
     gathered = {i.name: list(i.dims) for i in model.graph.initializer if "/rows" in i.name}
     # 16 neurons at a time: two such runs for each 16 outputs; two for 32 at the end of a cycle
-    runs = [[[128]], [[64]]]
-    assert [gathered[f"layer{i}/rows"] for i in range(1, 12)] == [
-        *runs[0] * 4, *runs[1], *runs[0] * 5, *runs[1]
-    ]  # fmt: skip
+    expected = [[128]] * 4 + [[64]] + [[128]] * 5 + [[64]]
+    assert [gathered[f"layer{i}/rows"] for i in range(1, 12)] == expected
     x = np.random.default_rng(1).standard_normal((3, 1024)).astype(np.float32)
     check(Session(model, device="cpu").run(x), reference(network, x))
 
