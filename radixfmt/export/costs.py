@@ -30,6 +30,13 @@ PAGE = 4096
 PAGES = 48
 """Pages that it follows at a time, about: with more rows than that, far apart, it stalls."""
 
+ROWS, COLUMNS = 12, 16
+"""What onnxruntime multiplies at once: rows of a Gemm, columns of a Conv. A Gemm reads the weights
+while it multiplies its first rows, a Conv while it multiplies all columns."""
+
+PANEL, PANEL_COLUMNS = 1 << 14, 128
+"""Values, and most columns, of what a Conv packs at a time; further panels add to its results."""
+
 NATIVE_TILE, NATIVE_LEAST = 64, 16
 """Rows for which compiled operators read the weights once, and for which they compute at least."""
 
@@ -72,8 +79,19 @@ class Costs:
     node: float
 
     def dense(self, n_in: int, n_out: int, batch: int) -> float:
-        """Return the seconds of one dense layer."""
-        return self._product(n_in * n_out, batch) + self.node
+        """Return the seconds of one dense layer on [B, n]: a Gemm."""
+        weights, first = n_in * n_out, min(batch, ROWS)
+        waiting = hypot(self._multiplying(weights, first), self._reading(4 * weights))
+        return waiting + self._multiplying(weights, batch - first) + self.node
+
+    def dense_turned(self, n_in: int, n_out: int, batch: int) -> float:
+        """Return the seconds of one dense layer on [n, B]: a Conv, which takes longer to begin."""
+        weights, columns = n_in * n_out, -(-batch // COLUMNS) * COLUMNS
+        wide = min(PANEL_COLUMNS, 1 << (columns - 1).bit_length())
+        further = max(0, -(-n_in * wide // PANEL) - 1)
+        moved = self.moved(n_in * batch) + further * self.moved(n_out * batch)
+        busy = hypot(self._multiplying(weights, columns), self._reading(4 * weights))
+        return busy + moved + 2 * self.node
 
     def blocked(self, groups: int, outputs: int, inputs: int, batch: int) -> float:
         """Return the seconds of a Gather and a grouped product of `groups` tiles.
@@ -125,7 +143,11 @@ class Costs:
 
     def _product(self, weights: int, batch: int) -> float:
         """Return the seconds of a product: of multiplying, and of reading weights before that."""
-        return 2 * weights * batch / self.multiply + self._reading(4 * weights)
+        return self._multiplying(weights, batch) + self._reading(4 * weights)
+
+    def _multiplying(self, weights: int, batch: int) -> float:
+        """Return the seconds of multiplying alone."""
+        return 2 * weights * batch / self.multiply
 
     def _reading(self, size: int) -> float:
         """Return the seconds of reading so many bytes of weights."""
@@ -144,7 +166,7 @@ COSTS: dict[str, Costs] = {
         read=75e9,
         strain=2.5,
         transpose=22e9,
-        row=4.3e-9,
+        row=4.0e-9,
         group=50e-9,
         node=0.81e-6,
     ),

@@ -54,10 +54,10 @@ class Plan(NamedTuple):
 
 
 class _Offer(NamedTuple):
-    """What one lowering would cost: its estimate, and float64 `[batches]` seconds."""
+    """What one lowering would cost: its estimate, and float64 `[batches]` seconds by layout."""
 
     estimate: Estimate
-    seconds: NDArray[np.float64]
+    seconds: Mapping[str, NDArray[np.float64]]
 
 
 def plan(
@@ -101,15 +101,17 @@ def plan(
         turns = {FEATURE_MAJOR: sum((_turn(setting, width) for width in run.turns), np.zeros(1))}
         chosen, totals = {}, {}
         for form in dict.fromkeys((layout, BATCH_MAJOR, FEATURE_MAJOR)):
-            fitting = [_fitting(offers[i], tools, form) for i in members]
+            fitting = [_fitting(offers[i], form) for i in members]
             if all(fitting):
                 chosen[form] = [_least(seconds) for seconds in fitting]
                 best = (seconds[name] for seconds, name in zip(fitting, chosen[form], strict=True))
                 totals[form] = sum(best, turns.get(form, np.zeros(1)))
+                if form == FEATURE_MAJOR == layout:
+                    break  # who holds such data gets no transposes that need not be
         form = _least(totals)
         for i, name in zip(members, chosen[form], strict=True):
-            why = offers[i][name].estimate.why + _rivals(offers[i], name)
-            plans.setdefault(i, Plan(name, form, offers[i][name].estimate, why))
+            found = _laid(offers[i][name].estimate, form, setting.batch)
+            plans.setdefault(i, Plan(name, form, found, found.why + _rivals(offers[i], name, form)))
     for i, cause in apart.items():
         name, found = estimate_apart(layers[i], cause, setting, wanted, compiled=compiled)
         plans[i] = Plan(name, BATCH_MAJOR, found, found.why, apart=True)
@@ -118,7 +120,7 @@ def plan(
 
 def _offers(layer: Layer, tools: Mapping[str, Lowering], setting: Setting) -> dict[str, _Offer]:
     """Return what the lowerings that can express this layer would cost."""
-    offers = {}
+    offers, batches = {}, (setting.batch, *setting.others)
     for name, tool in tools.items():
         found = tool.estimate(layer.pattern, setting)
         if found is None:
@@ -127,7 +129,9 @@ def _offers(layer: Layer, tools: Mapping[str, Lowering], setting: Setting) -> di
         for batch in setting.others:
             there = None if found.at else tool.estimate(layer.pattern, _at(setting, batch))
             seconds.append(found.at(batch) if found.at else there.seconds if there else np.inf)
-        offers[name] = _Offer(found, np.array(seconds))
+        turned = [found.turned(b) for b in batches] if found.turned else seconds
+        by_layout = {BATCH_MAJOR: np.array(seconds), FEATURE_MAJOR: np.array(turned)}
+        offers[name] = _Offer(found, {layout: by_layout[layout] for layout in sorted(tool.layouts)})
     if not offers:
         raise UnsupportedError(
             f"{layer.name}: cannot be lowered as {', '.join(tools)}",
@@ -146,11 +150,18 @@ def _turn(setting: Setting, width: int) -> NDArray[np.float64]:
     return np.array([setting.costs.turn(width, batch) for batch in batches])
 
 
-def _fitting(
-    offers: Mapping[str, _Offer], tools: Mapping[str, Lowering], layout: str
-) -> dict[str, NDArray[np.float64]]:
+def _laid(found: Estimate, layout: str, batch: int) -> Estimate:
+    """Return the estimate with the seconds that it has in a layout."""
+    if found.turned is None or layout != FEATURE_MAJOR:
+        return found
+    return found._replace(seconds=found.turned(batch), at=found.turned)
+
+
+def _fitting(offers: Mapping[str, _Offer], layout: str) -> dict[str, NDArray[np.float64]]:
     """Return the seconds of the lowerings that take this layout."""
-    return {name: offer.seconds for name, offer in offers.items() if layout in tools[name].layouts}
+    return {
+        name: offer.seconds[layout] for name, offer in offers.items() if layout in offer.seconds
+    }
 
 
 def _least(seconds: Mapping[str, NDArray[np.float64]]) -> str:
@@ -159,12 +170,13 @@ def _least(seconds: Mapping[str, NDArray[np.float64]]) -> str:
     return min(seconds, key=lambda name: float((seconds[name] / fastest).max()))
 
 
-def _rivals(offers: Mapping[str, _Offer], name: str) -> str:
+def _rivals(offers: Mapping[str, _Offer], name: str, layout: str) -> str:
     """Return how much longer the lowerings not chosen would take, at the first batch."""
+    chosen = offers[name].seconds[layout][0]
     return "".join(
         f"; {other} {'would take' if ratio >= 1 else 'and its transposes lose, though it takes'} "
         f"{ratio:.1f}x as long"
         for other, offer in offers.items()
         if other != name
-        for ratio in [offer.seconds[0] / offers[name].seconds[0]]
+        for ratio in [min(seconds[0] for seconds in offer.seconds.values()) / chosen]
     )

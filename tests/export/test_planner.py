@@ -9,7 +9,7 @@ import radixfmt as rx
 from radixfmt.export import export
 from radixfmt.export.calibration import save
 from radixfmt.export.costs import COSTS, costs_of
-from radixfmt.export.lowerings import Estimate, Setting
+from radixfmt.export.lowerings import Estimate, Setting, lowering
 from radixfmt.export.planner import plan
 
 
@@ -37,6 +37,32 @@ def test_dense_means_the_dense_graph(density):
     made = network(np.random.default_rng(0).random((300, 300)) < density)
     auto, dense = (export(made, lowering=name, batch=256).model.graph for name in ("auto", "dense"))
     assert auto == dense
+
+
+def operators(network, **options):
+    return [node.op_type for node in export(network, lowering="dense", **options).model.graph.node]
+
+
+@pytest.mark.parametrize(("batch", "product"), [(1, "Gemm"), (32, "Conv"), (256, "Gemm")])
+def test_batches_that_hide_reading_weights_behind_a_convolution(batch, product):
+    made = network(np.ones((1024, 1024), bool))
+    assert operators(made, batch=batch).count(product) == 2
+    ends = (rx.Value(name, ("B", 1024), "float64") for name in "xy")
+    double = rx.Network(made.layers, made.graph, *((end,) for end in ends))
+    assert operators(double, batch=batch) == ["Gemm"] * 2
+
+
+def test_gpus_are_not_said_to_work_like_that():
+    setting = Setting(32, "cuda", COSTS["cuda"], 4)
+    assert (
+        lowering["dense"]().estimate(network(np.eye(2)).layers[0].pattern, setting).turned is None
+    )
+
+
+@pytest.mark.parametrize("batch", [1, 32, 256, None])
+def test_feature_major_data_is_not_turned_for_a_gemm(batch):
+    made = network(np.ones((512, 512), bool))
+    assert "Transpose" not in operators(made, batch=batch, layout="feature-major")
 
 
 class Fixed:

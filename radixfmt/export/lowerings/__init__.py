@@ -46,6 +46,7 @@ class Estimate(NamedTuple):
         why: what speaks for it, for a person.
         form: whatever the lowering wants handed back when it emits the layer.
         at: seconds of the same form at another batch; None where another estimate tells.
+        turned: seconds at a batch where the input is feature-major; None where that is the same.
     """
 
     seconds: float
@@ -53,6 +54,7 @@ class Estimate(NamedTuple):
     why: str
     form: Any = None
     at: Callable[[int], float] | None = None
+    turned: Callable[[int], float] | None = None
 
 
 class Lowering(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,10 +28,12 @@ class Dense:
     def estimate(self, pattern: Pattern, setting: Setting) -> Estimate:
         """Return the cost of n_in · n_out multiplications per row."""
         n_in, n_out = pattern.shape
+        by_conv = setting.target == "cpu" and setting.itemsize == np.dtype(np.float32).itemsize
         return Estimate(
             setting.costs.dense(n_in, n_out, setting.batch),
             n_in * n_out * setting.itemsize,
             f"{100 * pattern.density:.3g} % of the weights are edges",
+            turned=partial(setting.costs.dense_turned, n_in, n_out) if by_conv else None,
         )
 
     def emit(self, graph: GraphBuilder, layer: Layer, form: Any, x: Tensor) -> Tensor:  # noqa: ARG002
