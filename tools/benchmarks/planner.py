@@ -1,10 +1,12 @@
 """Whether `auto` is as fast as the best single lowering: over all patterns and batch sizes.
 
 For every pattern and batch, `auto` is planned for that batch and set beside each lowering that
-the planner may choose, used for all layers: one onnxruntime session each, one thread, in turns;
-a ratio is the median over rounds of pairs. Seconds are the thread's own, which waiting for a
-busy machine does not lengthen. Where `auto` made the very same graph, the ratio is 1.
-A lowering that is five times slower in its first runs is not timed further.
+the planner may choose, used for all layers: onnxruntime sessions of one thread, in turns; a ratio
+is the median over rounds of pairs. Where a session's weights come to lie in memory moves its speed
+by some percent for as long as it lives, so each model gets several sessions, one after another.
+Seconds are the thread's own, which waiting for a busy machine does not lengthen. Where `auto` made
+the very same graph, the ratio is 1. A lowering that is five times slower in its first runs is not
+timed further.
 
 With --open, all models leave the batch open, and the same model runs at each batch. What is best
 at one of them may be far behind at another: there `auto` is held against the rival that falls
@@ -51,6 +53,9 @@ HOPELESS = 5.0
 LARGEST = 1 << 28
 """Edges times batch from which no row is gathered for each edge: that takes over 1 GiB."""
 
+SESSIONS = 3
+"""Sessions of each model, which share the rounds."""
+
 QUICK = ("uniform 1 %", "radix-net 16 x 64, shuffled", "dense 64")
 SAMPLE_SECONDS = 3e-3
 """Seconds of one sample at least: shorter runs are repeated."""
@@ -60,7 +65,7 @@ def main() -> int:
     """Measure; return 0 if `auto` keeps the limit everywhere, 1 if not, 2 for trouble."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a small smoke test")
-    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--open", action="store_true", help="models of open batch")
     parser.add_argument("--batch", type=int, action="append", help=f"in place of {BATCHES}")
     parser.add_argument("--costs", help="plan with these constants, from `export --calibrate`")
@@ -121,10 +126,10 @@ def _case(
     }
     same = [name for name, graph in graphs.items() if name != AUTO and graph == graphs[AUTO]]
     x = np.random.default_rng(1).standard_normal((batch, network.headers[0][1][0]), np.float32)
-    runs = {name: _runner(plan.model, x) for name, plan in plans.items() if name not in same}
-    seconds = _alternated(runs, rounds)
+    models = {name: plan.model for name, plan in plans.items() if name not in same}
+    seconds = _alternated(models, x, rounds)
     ratios = dict.fromkeys(same, 1.0) | {
-        name: float(np.median(seconds[AUTO][: len(taken)] / taken))
+        name: float(np.median(seconds[AUTO] / taken))
         for name, taken in seconds.items()
         if name != AUTO
     }
@@ -180,20 +185,28 @@ def _runner(model: Any, x: np.ndarray[Any, Any]) -> Callable[[], Any]:
 
 
 def _alternated(
-    runs: dict[str, Callable[[], Any]], rounds: int
+    models: Mapping[str, Any], x: np.ndarray[Any, Any], rounds: int
 ) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
-    """Return the seconds of each run, in turns; hopeless ones are left after their first."""
-    once = {name: min(_timed(run, 1) for _ in range(3)) for name, run in runs.items()}
-    number = {name: max(1, int(SAMPLE_SECONDS / seconds)) for name, seconds in once.items()}
-    going = [name for name in runs if once[name] <= HOPELESS * once[AUTO]]
-    taken: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name in going:
-            taken[name].append(_timed(runs[name], number[name]))
-    return {name: np.array(taken[name] or [once[name]]) for name in runs}
+    """Return the seconds of each model, in turns; of hopeless ones, of their first run only."""
+    going, lasting = list(models), []
+    taken: dict[str, list[float]] = {}
+    for sitting in range(SESSIONS):
+        runs = {name: _runner(models[name], x) for name in going}
+        lasting.append(runs)  # else the next ones may get the same memory
+        once = {name: min(_timed(run, 1) for _ in range(3)) for name, run in runs.items()}
+        if not sitting:
+            going = [name for name in models if once[name] <= HOPELESS * once[AUTO]]
+            taken = {name: [] if name in going else [once[name]] for name in models}
+        number = {name: max(1, int(SAMPLE_SECONDS / once[name])) for name in going}
+        for _ in range(sitting, rounds, SESSIONS):
+            for name in going:
+                taken[name].append(_timed(runs[name], number[name]))
+    return {name: np.array(seconds) for name, seconds in taken.items()}
 
 
 def _timed(run: Callable[[], Any], number: int) -> float:
+    """Return the seconds of a run that follows upon one of its own, not upon another model's."""
+    run()
     began = time.thread_time()
     for _ in range(number):
         run()
