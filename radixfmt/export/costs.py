@@ -81,8 +81,8 @@ class Costs:
     def dense(self, n_in: int, n_out: int, batch: int) -> float:
         """Return the seconds of one dense layer on [B, n]: a Gemm."""
         weights, first = n_in * n_out, min(batch, ROWS)
-        waiting = hypot(self._multiplying(weights, first), self._reading(4 * weights))
-        return waiting + self._multiplying(weights, batch - first) + self.node
+        begun = hypot(self._multiplying(weights, first), self._reading(4 * weights))
+        return begun + self._multiplying(weights, batch - first) + self.node
 
     def dense_turned(self, n_in: int, n_out: int, batch: int) -> float:
         """Return the seconds of one dense layer on [n, B]: a Conv, which takes longer to begin."""
@@ -105,7 +105,8 @@ class Costs:
         strain = min(self.strain, max(1.0, pages / PAGES)) if outputs > 1 else 1.0
         moved = self.moved(rows * batch) + self.moved(rows * batch, strain)
         more = rows * self.row + groups * self.group + 2 * self.node
-        return moved + more + self._product(groups * outputs * inputs, batch)
+        cells = groups * outputs * inputs
+        return moved + more + self._multiplying(cells, batch) + self._reading(4 * cells)
 
     def native(self, work: tuple[float, float], size: int, batch: int) -> float:
         """Return the seconds of one layer made by compiled operators.
@@ -141,12 +142,8 @@ class Costs:
         kept = min(1.0, self.cache / (4 * values)) if values else 1.0
         return 8 * values * (kept / self.move + strain * (1 - kept) / self.spill)
 
-    def _product(self, weights: int, batch: int) -> float:
-        """Return the seconds of a product: of multiplying, and of reading weights before that."""
-        return self._multiplying(weights, batch) + self._reading(4 * weights)
-
     def _multiplying(self, weights: int, batch: int) -> float:
-        """Return the seconds of multiplying alone."""
+        """Return the seconds of multiplying, without reading the weights."""
         return 2 * weights * batch / self.multiply
 
     def _reading(self, size: int) -> float:

@@ -65,7 +65,8 @@ def export(
         batch: rows of every run, or None to leave the batch open: planned so that at 1, 128 and
             1024 rows it falls behind the best choice for each of them as little as can be; wide
             layers, which run in tiles, for the rows of a tile.
-        layout: "batch-major", [B, n] → [B, m], or "feature-major", [n, B] → [m, B].
+        layout: "batch-major", [B, n] → [B, m], or "feature-major", [n, B] → [m, B], then without
+            transposes, and compiled operators, where layers can do without.
         allow_dense: let what a runtime makes dense when it loads the model be as large as it likes.
         costs: what work costs where the model will run, from `calibration.calibrate` or
             `costs.costs_of`; None for the target's built-in ones.

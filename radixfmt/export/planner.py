@@ -131,7 +131,7 @@ def _offers(layer: Layer, tools: Mapping[str, Lowering], setting: Setting) -> di
             seconds.append(found.at(batch) if found.at else there.seconds if there else np.inf)
         turned = [found.turned(b) for b in batches] if found.turned else seconds
         by_layout = {BATCH_MAJOR: np.array(seconds), FEATURE_MAJOR: np.array(turned)}
-        offers[name] = _Offer(found, {layout: by_layout[layout] for layout in sorted(tool.layouts)})
+        offers[name] = _Offer(found, {layout: by_layout[layout] for layout in tool.layouts})
     if not offers:
         raise UnsupportedError(
             f"{layer.name}: cannot be lowered as {', '.join(tools)}",
